@@ -1,0 +1,1 @@
+"""CONTROL PLANE: objects in, desired state out."""

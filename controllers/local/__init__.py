@@ -1,0 +1,1 @@
+"""The laptop: the same Function objects as local processes."""

@@ -1,0 +1,1 @@
+"""DATA PLANE: events in, through the core, out to functions."""

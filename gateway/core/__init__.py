@@ -1,0 +1,1 @@
+"""Asyncio and values only: no client library, no HTTP, no Kubernetes."""

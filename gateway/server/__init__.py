@@ -1,0 +1,1 @@
+"""The HTTP edge: ingress and admin."""

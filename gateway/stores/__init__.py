@@ -1,0 +1,1 @@
+"""Where small durable facts are kept: last fired, checkpoints."""

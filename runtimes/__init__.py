@@ -1,0 +1,1 @@
+"""WHAT RUNS IN A FUNCTION POD. Servers here stand alone and import nothing of ours."""
