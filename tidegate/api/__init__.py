@@ -1,1 +1,1 @@
-"""WHAT USERS WRITE. Typed resources, defaults, validation. Pure: no I/O, imports nothing of ours."""
+"""WHAT USERS WRITE. Typed resources, defaults, validation. Pure: no I/O, no imports of ours."""

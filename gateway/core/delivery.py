@@ -1,0 +1,103 @@
+"""A leased event, and the five ways in which it can end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from gateway.core.event import CloudEvent
+from gateway.errors import AlreadySettled
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class Outcome(Enum):
+    """How a delivery ended. All but RELEASED are durable: the source may forget the event."""
+
+    DELIVERED = "delivered"
+    FILTERED = "filtered"
+    DEAD_LETTERED = "deadLettered"
+    DROPPED = "dropped"
+    RELEASED = "released"
+    """Handed back: the broker (or the caller who was told) has it again."""
+
+
+class Answer(NamedTuple):
+    """What a destination said. `headers` are lower-case; `body` may be cut to a bound."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+
+
+class Call(Protocol):
+    """A caller who waits for the function's own answer, streamed back to it.
+
+    `start` comes once, then any number of `write`, then `end`; `abort` ends it badly.
+    Its `request_head` is what the function should see of the caller's request.
+    """
+
+    method: str
+    target: bytes
+    headers: Headers
+
+    def start(self, status: int, headers: Headers) -> None: ...
+    def write(self, chunk: bytes) -> None: ...
+    def end(self) -> None: ...
+    def abort(self) -> None: ...
+
+
+class Delivery:
+    """An event that its source waits to hear about, exactly once.
+
+    `key` orders deliveries under `ordering: key`, `partition` under `ordering: partition`.
+    `position` belongs to the source; nobody else reads it. `attempts` counts the tries made
+    so far, including those of earlier leases where the broker counts them.
+    """
+
+    __slots__ = (
+        "answer",
+        "attempts",
+        "call",
+        "event",
+        "key",
+        "last_error",
+        "outcome",
+        "partition",
+        "position",
+        "received_at",
+        "settled",
+        "size",
+    )
+
+    def __init__(
+        self,
+        event: CloudEvent,
+        settled: Callable[[Delivery], None],
+        position: object = None,
+        key: object = None,
+        partition: object = None,
+    ) -> None:
+        self.event = event
+        self.settled = settled
+        self.position = position
+        self.key = key
+        self.partition = partition
+        self.size = len(event.data) if event.data else 0
+        self.attempts = 0
+        self.received_at = 0.0
+        self.call: Call | None = None
+        self.answer: Answer | None = None
+        self.last_error: Exception | None = None
+        self.outcome: Outcome | None = None
+
+    def settle(self, outcome: Outcome) -> None:
+        """End this delivery and tell its source. A second call raises `AlreadySettled`."""
+        if self.outcome is not None:
+            raise AlreadySettled(
+                f"{self.event.source} {self.event.id}: settling as {outcome.value}, "
+                f"but it already ended as {self.outcome.value}"
+            )
+        self.outcome = outcome
+        self.settled(self)

@@ -1,0 +1,72 @@
+"""The port where events come in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gateway.core.delivery import Delivery
+
+
+class Intake(Protocol):
+    """Where a source puts deliveries. The dispatcher's side of the port.
+
+    Credit is how a full dispatcher stops a source: bounded in events and in bytes, and
+    never refilled by dropping.
+    """
+
+    @property
+    def credit(self) -> int:
+        """How many deliveries may be pushed now; 0 when the bounds are reached."""
+        ...
+
+    def push(self, deliveries: Sequence[Delivery]) -> None:
+        """Take over `deliveries`, in order. Each will be settled exactly once.
+
+        Going over the credit by the rest of one batch is allowed (it cannot be unread);
+        reading on is not.
+        """
+        ...
+
+    async def room(self) -> None:
+        """Return when there is credit again. Safe to cancel."""
+        ...
+
+    def polled(self) -> None:
+        """Say that the source is alive: its broker answered, even with nothing."""
+        ...
+
+    def lag(self, events: int | None = None, seconds: float | None = None) -> None:
+        """Say how far behind the source is, when it knows."""
+        ...
+
+
+class Source(Protocol):
+    """Reads one subscription's events from one broker.
+
+    The runner calls `run` once and `close` once; a source that failed is thrown away and a
+    new one is made after a backoff, so an adapter has no reconnect loop of its own beyond
+    what its client does well.
+    """
+
+    redelivers: bool
+    """Whether a RELEASED delivery comes again. False makes a drain wait for what is queued."""
+
+    async def run(self, intake: Intake) -> None:
+        """Connect, then push deliveries until cancelled (soft stop: read no more).
+
+        Raises `ConfigError` for what only the user can mend and `SourceUnavailable` for the
+        rest. Returning means that the source has ended: everything was read. After `run` is
+        over, deliveries still out are settled as usual, and those settlements must still reach
+        the broker until `close`.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Write out what was settled (acks, commits) and let go of the broker.
+
+        Called after the drain, also when `run` failed or never began. Must end within a few
+        seconds and not raise because the broker is away: what could not be written will be
+        delivered again.
+        """
+        ...

@@ -1,0 +1,90 @@
+"""Settings of the data plane. Durations are seconds, sizes are bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """Bounds on what one process holds in memory."""
+
+    queued_events: int = 1024
+    """Unsettled deliveries per subscription: enough to keep 16 in flight over a fetch."""
+
+    queued_bytes: int = 16 * 1024 * 1024
+    """Unsettled payload per subscription."""
+
+    total_bytes: int = 128 * 1024 * 1024
+    """Unsettled payload of all subscriptions together: what keeps the process flat."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """The front door and the calls to functions."""
+
+    host: str = "127.0.0.1"
+    """Loopback by default: a laptop's functions are not for its neighbours."""
+
+    port: int = 8080
+    """0 lets the system choose."""
+
+    connect_timeout: float = 2.0
+    """A ready function accepts at once; a longer wait only hides a dead one."""
+
+    keepalive: float = 15.0
+    """Shorter than the runtimes' 75 s, so that the caller is the one who closes."""
+
+    connection_age: float = 60.0
+    """Longest life of a connection: behind a ClusterIP only new ones reach new pods."""
+
+    answer_limit: int = 1024 * 1024
+    """Longest answer kept for a caller that needs it whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSettings:
+    """Health, metrics and, on a laptop, the control API."""
+
+    host: str = "127.0.0.1"
+    port: int = 8081
+    """0 lets the system choose."""
+
+
+@dataclass(frozen=True, slots=True)
+class NatsSettings:
+    """Defaults for NATS triggers."""
+
+    url: str = "nats://127.0.0.1:4222"
+    """Server of triggers that name none."""
+
+    connect_timeout: float = 5.0
+    """For one attempt to connect."""
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleSettings:
+    """Restarts and stops."""
+
+    drain_timeout: float = 20.0
+    """Time for deliveries in flight on a stop or a change; below Kubernetes' grace of 30 s."""
+
+    restart_delay: float = 0.5
+    """First wait before a failed source is made anew; doubles with each failure."""
+
+    restart_delay_max: float = 30.0
+    """Longest wait: a broker that returns is read again within half a minute."""
+
+    stall_timeout: float = 90.0
+    """A source that did not hear from its broker for so long is made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the data plane can be told."""
+
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    http: HttpSettings = field(default_factory=HttpSettings)
+    admin: AdminSettings = field(default_factory=AdminSettings)
+    nats: NatsSettings = field(default_factory=NatsSettings)
+    lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
