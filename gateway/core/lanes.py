@@ -1,0 +1,78 @@
+"""The order in which one subscription's deliveries may be worked on."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from gateway.core.delivery import Delivery
+from tidegate.api.subscription import Ordering
+
+_LANE: dict[Ordering, Callable[[Delivery], object]] = {
+    Ordering.PARTITION: lambda delivery: delivery.partition,
+    Ordering.KEY: lambda delivery: (
+        delivery.partition if delivery.key is None else (delivery.partition, delivery.key)
+    ),
+    Ordering.NONE: lambda delivery: None,
+}
+
+
+class Lanes:
+    """Serial within a lane, parallel across lanes; a lane exists only while it holds something.
+
+    Under `key` a lane is one key of one partition, and records without a key share one lane
+    per partition. Under `none` there are no lanes at all. A delivery that was taken keeps its
+    lane until `leave`, so a retry or a parked event holds back its successors only.
+    """
+
+    def __init__(self, ordering: Ordering) -> None:
+        self._lane_of = _LANE[ordering]
+        self._ordered = ordering is not Ordering.NONE
+        self._ready: deque[Delivery] = deque()
+        self._waiting: dict[object, deque[Delivery]] = {}
+
+    def enter(self, delivery: Delivery) -> None:
+        """Queue `delivery` behind those of its lane."""
+        if not self._ordered:
+            self._ready.append(delivery)
+            return
+        lane = self._lane_of(delivery)
+        waiting = self._waiting.get(lane)
+        if waiting is None:
+            self._waiting[lane] = deque()
+            self._ready.append(delivery)
+        else:
+            waiting.append(delivery)
+
+    def take(self) -> Delivery | None:
+        """Return the next delivery that may be worked on, or None."""
+        return self._ready.popleft() if self._ready else None
+
+    def again(self, delivery: Delivery) -> None:
+        """Make a delivery that was taken ready once more; it still owns its lane."""
+        self._ready.append(delivery)
+
+    def leave(self, delivery: Delivery) -> None:
+        """Free the lane of a delivery that was taken and has ended."""
+        if not self._ordered:
+            return
+        lane = self._lane_of(delivery)
+        waiting = self._waiting[lane]
+        if waiting:
+            self._ready.append(waiting.popleft())
+        else:
+            del self._waiting[lane]
+
+    @property
+    def ready(self) -> int:
+        """How many deliveries could be taken now."""
+        return len(self._ready)
+
+    def clear(self) -> list[Delivery]:
+        """Remove and return everything queued; what was taken is not among it."""
+        queued = list(self._ready)
+        self._ready.clear()
+        for waiting in self._waiting.values():
+            queued.extend(waiting)
+            waiting.clear()
+        return queued

@@ -1,0 +1,41 @@
+"""When to try again. Pure but for the jitter."""
+
+from __future__ import annotations
+
+import random
+
+from gateway.core.delivery import Delivery
+from gateway.errors import NoEndpoint, SinkUnavailable
+from tidegate.api.subscription import DeliveryPolicy
+
+
+class RetryPolicy:
+    """Decides, after a failed attempt, between another one and giving up."""
+
+    def __init__(self, policy: DeliveryPolicy, jitter: random.Random | None = None) -> None:
+        self._policy = policy
+        self._random = jitter or random.Random()
+
+    def charges(self, error: SinkUnavailable) -> bool:
+        """Say whether `error` uses up an attempt. Nothing was tried where nothing was ready."""
+        return not isinstance(error, NoEndpoint)
+
+    def exhausted(self, delivery: Delivery) -> bool:
+        """Say whether the attempts made are all that the policy allows."""
+        return 0 <= self._policy.retry < delivery.attempts
+
+    def delay(self, attempts: int, retry_after: float | None = None) -> float:
+        """Return the seconds to wait after `attempts` failed tries.
+
+        What the destination asked for (`Retry-After`) is kept as a minimum, capped by
+        `backoffMax`; jitter shortens or lengthens the rest by its share.
+        """
+        policy = self._policy
+        count = max(attempts, 1)
+        if policy.backoff == "linear":
+            wait = policy.backoff_delay * count
+        else:
+            wait = policy.backoff_delay * 2.0 ** min(count - 1, 32)
+        wait = min(wait, policy.backoff_max)
+        wait *= 1 + policy.jitter * (2 * self._random.random() - 1)
+        return min(max(wait, retry_after or 0.0), policy.backoff_max)
