@@ -22,7 +22,8 @@ class Lanes:
 
     Under `key` a lane is one key of one partition, and records without a key share one lane
     per partition. Under `none` there are no lanes at all. A delivery that was taken keeps its
-    lane until `leave`, so a retry or a parked event holds back its successors only.
+    lane until `leave`, so a retry or a parked event holds back its successors only. The length
+    is what is queued: what was taken does not count.
     """
 
     def __init__(self, ordering: Ordering) -> None:
@@ -30,9 +31,14 @@ class Lanes:
         self._ordered = ordering is not Ordering.NONE
         self._ready: deque[Delivery] = deque()
         self._waiting: dict[object, deque[Delivery]] = {}
+        self._queued = 0
+
+    def __len__(self) -> int:
+        return self._queued
 
     def enter(self, delivery: Delivery) -> None:
         """Queue `delivery` behind those of its lane."""
+        self._queued += 1
         if not self._ordered:
             self._ready.append(delivery)
             return
@@ -46,10 +52,14 @@ class Lanes:
 
     def take(self) -> Delivery | None:
         """Return the next delivery that may be worked on, or None."""
-        return self._ready.popleft() if self._ready else None
+        if not self._ready:
+            return None
+        self._queued -= 1
+        return self._ready.popleft()
 
     def again(self, delivery: Delivery) -> None:
         """Make a delivery that was taken ready once more; it still owns its lane."""
+        self._queued += 1
         self._ready.append(delivery)
 
     def leave(self, delivery: Delivery) -> None:
@@ -72,6 +82,7 @@ class Lanes:
         """Remove and return everything queued; what was taken is not among it."""
         queued = list(self._ready)
         self._ready.clear()
+        self._queued = 0
         for waiting in self._waiting.values():
             queued.extend(waiting)
             waiting.clear()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 
 from gateway.core.delivery import Delivery
+from gateway.core.event import CloudEvent
 from gateway.errors import NoEndpoint, SinkUnavailable
 from tidegate.api.subscription import DeliveryPolicy
 
@@ -39,3 +41,16 @@ class RetryPolicy:
         wait = min(wait, policy.backoff_max)
         wait *= 1 + policy.jitter * (2 * self._random.random() - 1)
         return min(max(wait, retry_after or 0.0), policy.backoff_max)
+
+
+def too_old(event: CloudEvent, max_age: float) -> bool:
+    """Say whether `event` is older than `max_age` seconds. One that tells no time is not."""
+    if event.time is None:
+        return False
+    try:
+        born = datetime.fromisoformat(event.time)
+    except ValueError:
+        return False
+    if born.tzinfo is None:
+        born = born.replace(tzinfo=UTC)
+    return (datetime.now(UTC) - born).total_seconds() > max_age

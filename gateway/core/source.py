@@ -24,12 +24,16 @@ class Intake(Protocol):
         """Take over `deliveries`, in order. Each will be settled exactly once.
 
         Going over the credit by the rest of one batch is allowed (it cannot be unread);
-        reading on is not.
+        reading on is not. Some may be settled before this returns (a filter said no).
         """
         ...
 
     async def room(self) -> None:
         """Return when there is credit again. Safe to cancel."""
+        ...
+
+    def cancel(self, delivery: Delivery) -> None:
+        """Stop working on `delivery`, which was pushed and is not settled; it ends as DROPPED."""
         ...
 
     def polled(self) -> None:
@@ -51,6 +55,9 @@ class Source(Protocol):
 
     redelivers: bool
     """Whether a RELEASED delivery comes again. False makes a drain wait for what is queued."""
+
+    watched: bool
+    """Whether silence means trouble: the source asks its broker in a loop and calls `polled`."""
 
     async def run(self, intake: Intake) -> None:
         """Connect, then push deliveries until cancelled (soft stop: read no more).

@@ -1,1 +1,1 @@
-"""One file per broker. Turns what a broker hands over into deliveries, and settlements into acks."""
+"""One file per broker: what it hands over becomes deliveries, settlements become acks."""

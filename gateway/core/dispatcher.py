@@ -1,0 +1,382 @@
+"""Moves one subscription's deliveries from its source to its sink, and settles each once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from gateway.core.allowance import Allowance
+from gateway.core.budget import Budget
+from gateway.core.delivery import Delivery, Outcome
+from gateway.core.filters import accept
+from gateway.core.lanes import Lanes
+from gateway.core.progress import Progress, State
+from gateway.core.retry import RetryPolicy, too_old
+from gateway.core.sink import Sink
+from gateway.core.source import Source
+from gateway.errors import (
+    AttemptTimeout,
+    CallerGone,
+    ConfigError,
+    EventRejected,
+    SinkUnavailable,
+    SourceUnavailable,
+)
+from tidegate.api.subscription import OnExhausted, Subscription
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one dispatcher may hold, and how long a drain may take, in seconds."""
+
+    events: int = 1024
+    bytes: int = 16 * 1024 * 1024
+    drain_timeout: float = 20.0
+    budget: Budget = field(default_factory=lambda: Budget(128 * 1024 * 1024))
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where one subscription's events come from and go to."""
+
+    source: Source
+    sink: Sink
+    dead_letter: Sink | None = None
+
+
+class Dispatcher:
+    """One per subscription and start. The life of a delivery:
+
+        push ─ filter says no ─────────────────────────────────> FILTERED
+          │
+        queued <─────────── backoff over ─────────── waiting
+          │ a worker takes it                           ^
+        attempting ── SinkUnavailable, tries left ──────┘
+          │  │  └──── took it ─────────────────────────────────> DELIVERED
+          │  └─ CallerGone, or a caller was told of a failure ─> RELEASED
+          │ EventRejected, or no tries left
+        given up ──┬─ onExhausted: drop ───────────────────────> DROPPED
+                   ├─ onExhausted: park ──> parked (holds its lane; status says so)
+                   └─ deadLetter ── write confirmed ───────────> DEAD_LETTERED
+                          └─ write failed ──> waiting, and again, without end
+
+    A drain stops the reading and lets the rest finish; an abort settles what is left as
+    RELEASED. Workers are tasks that live only while there is work: an idle subscription has
+    one task, a busy one `concurrency` more, and no event has a task of its own.
+    """
+
+    def __init__(
+        self, subscription: Subscription, route: Route, progress: Progress, limits: Limits
+    ) -> None:
+        policy = subscription.policy
+        self._id = subscription.id
+        self._policy = policy
+        self._route = route
+        self._progress = progress
+        self._books = progress.books
+        self._books.holding = self._holding
+        self._limits = limits
+        self._accepts = accept(subscription.filters)
+        self._retry = RetryPolicy(policy)
+        self._lanes = Lanes(policy.ordering)
+        self._active: dict[Delivery, asyncio.Task[None]] = {}
+        self._waiting: dict[Delivery, asyncio.TimerHandle] = {}
+        self._parked: set[Delivery] = set()
+        self._condemned: dict[Delivery, int] = {}
+        self._cancelled: set[Delivery] = set()
+        self._allowance = Allowance(limits.events, limits.bytes, limits.budget)
+        self._workers = 0
+        self._idle = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._failure: ConfigError | SourceUnavailable | None = None
+
+    async def run(self) -> None:
+        """Deliver until `stop` or until the source ends; then drain, abort the rest and close.
+
+        Raises the `ConfigError` or `SourceUnavailable` that ended the source, after the drain.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                self._reading = group.create_task(self._read(), name=f"{self._id}: reading")
+                await asyncio.wait({self._reading})
+                await self._drain()
+                for worker in self._active.values():
+                    worker.cancel()
+        finally:
+            self._group = None
+            self._release(self._unsettled())
+            await self._route.source.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self, failure: SourceUnavailable | None = None) -> None:
+        """Stop reading and drain; `run` returns when that is done, or raises `failure`."""
+        if self._failure is None:
+            self._failure = failure
+        if self._reading is not None:
+            self._reading.cancel()
+
+    # The intake: what the source calls.
+
+    @property
+    def credit(self) -> int:
+        """See `Intake.credit`."""
+        return self._allowance.credit
+
+    def push(self, deliveries: Sequence[Delivery]) -> None:
+        """See `Intake.push`. A filtered delivery is settled before this returns."""
+        now = time.monotonic()
+        self._progress.last_received = self._progress.last_polled = now
+        self._books.received += len(deliveries)
+        for delivery in deliveries:
+            delivery.received_at = now
+            self._allowance.take(delivery.size)
+            if self._accepts is None or self._accepts(delivery.event):
+                self._lanes.enter(delivery)
+            else:
+                self._settle(delivery, Outcome.FILTERED)
+        self._work_on()
+
+    async def room(self) -> None:
+        """See `Intake.room`."""
+        await self._allowance.room()
+
+    def polled(self) -> None:
+        """See `Intake.polled`."""
+        self._progress.last_polled = time.monotonic()
+        if self._progress.state is State.STARTING:
+            self._progress.state = State.RUNNING
+
+    def lag(self, events: int | None = None, seconds: float | None = None) -> None:
+        """See `Intake.lag`."""
+        self._progress.lag_events = events
+        self._progress.lag_seconds = seconds
+
+    def cancel(self, delivery: Delivery) -> None:
+        """See `Intake.cancel`."""
+        self._cancelled.add(delivery)
+        if delivery in self._active:
+            self._active[delivery].cancel()
+        elif delivery in self._waiting or delivery in self._parked:
+            self._unwait(delivery)
+            self._parked.discard(delivery)
+            self._end(delivery, Outcome.DROPPED)
+
+    # Working.
+
+    def _work_on(self) -> None:
+        """Have a worker for each delivery that is ready, up to the concurrency."""
+        if self._group is None:
+            return
+        for _ in range(min(self._lanes.ready, self._policy.concurrency - self._workers)):
+            self._workers += 1
+            self._group.create_task(self._work(), name=self._id)
+
+    async def _work(self) -> None:
+        """Take deliveries for as long as one is ready."""
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            while (delivery := self._lanes.take()) is not None:
+                self._active[delivery] = task
+                try:
+                    await self._advance(delivery)
+                except asyncio.CancelledError:
+                    if delivery not in self._cancelled:
+                        raise
+                    task.uncancel()
+                    self._end(delivery, Outcome.DROPPED)
+        finally:
+            self._workers -= 1
+
+    async def _advance(self, delivery: Delivery) -> None:
+        """Do the next step of a delivery that is ready."""
+        if delivery in self._cancelled:
+            self._end(delivery, Outcome.DROPPED)
+        elif delivery in self._condemned:
+            await self._dead_letter(delivery)
+        elif self._policy.max_age is not None and too_old(delivery.event, self._policy.max_age):
+            reason = EventRejected(f"the event is older than maxAge ({self._policy.max_age:g} s)")
+            await self._give_up(delivery, reason)
+        else:
+            await self._attempt(delivery)
+
+    async def _attempt(self, delivery: Delivery) -> None:
+        """Send once, and decide by what came of it."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        try:
+            delivery.answer = await self._route.sink.send(delivery, started + self._policy.timeout)
+        except SinkUnavailable as error:
+            self._note("timeout" if isinstance(error, AttemptTimeout) else "unavailable", error)
+            await self._unavailable(delivery, error)
+        except EventRejected as error:
+            self._note("rejected", error)
+            delivery.attempts += 1
+            await self._give_up(delivery, error)
+        except CallerGone as error:
+            delivery.last_error = error
+            self._end(delivery, Outcome.RELEASED)
+        else:
+            delivery.attempts += 1
+            self._progress.attempts["success"] += 1
+            self._progress.durations.observe(loop.time() - started)
+            self._end(delivery, Outcome.DELIVERED)
+
+    async def _unavailable(self, delivery: Delivery, error: SinkUnavailable) -> None:
+        delivery.last_error = error
+        if self._retry.charges(error):
+            delivery.attempts += 1
+        if self._retry.exhausted(delivery) or (delivery.call and self._policy.retry == 0):
+            await self._give_up(delivery, error)
+        else:
+            self._wait(delivery, self._retry.delay(delivery.attempts, error.retry_after))
+
+    async def _give_up(self, delivery: Delivery, error: Exception) -> None:
+        """End what cannot be delivered, by policy. A waiting caller is told instead of parked."""
+        delivery.last_error = error
+        match self._policy.on_exhausted:
+            case OnExhausted.DEAD_LETTER if self._route.dead_letter is not None:
+                self._condemned[delivery] = 0
+                await self._dead_letter(delivery)
+            case _ if delivery.call is not None:
+                self._end(delivery, Outcome.RELEASED)
+            case OnExhausted.DROP:
+                self._end(delivery, Outcome.DROPPED)
+            case _:
+                self._park(delivery, error)
+
+    async def _dead_letter(self, delivery: Delivery) -> None:
+        """Write to the dead-letter sink until it confirms; meanwhile the lane waits."""
+        sink = self._route.dead_letter
+        assert sink is not None
+        deadline = asyncio.get_running_loop().time() + self._policy.timeout
+        try:
+            await sink.send(delivery, deadline)
+        except (SinkUnavailable, EventRejected) as error:
+            self._condemned[delivery] += 1
+            self._progress.last_error = f"dead letter of {delivery.event.id}: {error}"
+            if self._condemned[delivery] == 1:
+                message = "%s: dead letter of %s not written, trying until it is: %s"
+                logger.warning(message, self._id, delivery.event.id, error)
+            self._wait(delivery, self._retry.delay(self._condemned[delivery]))
+        else:
+            self._end(delivery, Outcome.DEAD_LETTERED)
+
+    def _park(self, delivery: Delivery, error: Exception) -> None:
+        self._active.pop(delivery, None)
+        self._parked.add(delivery)
+        self._progress.parked = len(self._parked)
+        logger.error(
+            "%s: parked %s after %d attempts: %s; mend the function, or set delivery.deadLetter "
+            "or delivery.onExhausted: drop",
+            self._id,
+            delivery.event.id,
+            delivery.attempts,
+            error,
+        )
+
+    # Waiting between attempts.
+
+    def _wait(self, delivery: Delivery, delay: float) -> None:
+        self._active.pop(delivery, None)
+        loop = asyncio.get_running_loop()
+        self._waiting[delivery] = loop.call_later(delay, self._retry_now, delivery)
+        self._progress.waiting = len(self._waiting)
+
+    def _retry_now(self, delivery: Delivery) -> None:
+        self._unwait(delivery)
+        self._lanes.again(delivery)
+        self._work_on()
+
+    def _unwait(self, delivery: Delivery) -> None:
+        timer = self._waiting.pop(delivery, None)
+        if timer is not None:
+            timer.cancel()
+        self._progress.waiting = len(self._waiting)
+
+    # Ending.
+
+    def _end(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Settle a delivery that holds a lane, and let its successor go."""
+        self._active.pop(delivery, None)
+        if self._condemned:
+            self._condemned.pop(delivery, None)
+        if self._cancelled:
+            self._cancelled.discard(delivery)
+        self._lanes.leave(delivery)
+        self._settle(delivery, outcome)
+
+    def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        self._books.outcomes[outcome] += 1
+        self._progress.last_settled = time.monotonic()
+        delivery.settle(outcome)
+        self._allowance.give_back(delivery.size)
+        if not self._allowance.held:
+            self._idle.set()
+
+    def _release(self, deliveries: Iterable[Delivery]) -> None:
+        """Hand `deliveries` back. Their lanes are past: nothing is taken any more."""
+        for delivery in deliveries:
+            self._settle(delivery, Outcome.RELEASED)
+
+    def _unsettled(self) -> list[Delivery]:
+        """Remove and return everything that is held."""
+        for timer in self._waiting.values():
+            timer.cancel()
+        left = [*self._lanes.clear(), *self._active, *self._waiting, *self._parked]
+        for held in (self._active, self._waiting, self._parked, self._condemned):
+            held.clear()
+        self._progress.waiting = self._progress.parked = 0
+        return left
+
+    def _holding(self) -> int:
+        """Count what is held where it is held, for the balance."""
+        return len(self._lanes) + len(self._active) + len(self._waiting) + len(self._parked)
+
+    # Lifecycle.
+
+    def _note(self, kind: str, error: Exception) -> None:
+        self._progress.attempts[kind] += 1
+        self._progress.last_error = str(error)
+
+    async def _read(self) -> None:
+        """Run the source; keep for later why it ended."""
+        try:
+            await self._route.source.run(self)
+        except (ConfigError, SourceUnavailable) as error:
+            self._failure = self._failure or error
+
+    async def _drain(self) -> None:
+        """Let what is held finish; what would come again anyway is handed back at once."""
+        self._progress.state = State.DRAINING
+        if self._route.source.redelivers:
+            self._hand_back_unstarted()
+        parked, self._parked = self._parked, set()
+        self._progress.parked = 0
+        self._release(parked)
+        try:
+            async with asyncio.timeout(self._limits.drain_timeout):
+                while self._allowance.held:
+                    self._idle.clear()
+                    await self._idle.wait()
+        except TimeoutError:
+            logger.warning(
+                "%s: %d deliveries did not end within %g s and are handed back",
+                self._id,
+                self._allowance.held,
+                self._limits.drain_timeout,
+            )
+
+    def _hand_back_unstarted(self) -> None:
+        waiting = tuple(self._waiting)
+        for delivery in waiting:
+            self._unwait(delivery)
+        self._release([*waiting, *self._lanes.clear()])

@@ -1,0 +1,201 @@
+"""Keeps the running dispatchers equal to the wanted subscriptions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from gateway.core.dispatcher import Dispatcher, Limits, Route
+from gateway.core.progress import Progress, State
+from gateway.errors import ConfigError, SourceUnavailable
+from tidegate.api.subscription import Subscription
+
+logger = logging.getLogger(__name__)
+
+STEADY = 60.0
+"""Seconds of work after which a new failure counts as the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """How failed subscriptions are started again. Seconds."""
+
+    delay: float = 0.5
+    delay_max: float = 30.0
+    stall_timeout: float = 90.0
+
+    def wait(self, failures: int) -> float:
+        """Return the delay after `failures` in a row, with jitter so that not all come at once."""
+        return min(self.delay * 2.0 ** min(failures - 1, 16), self.delay_max) * (
+            0.8 + 0.4 * random.random()
+        )
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One subscription under care."""
+
+    wanted: Subscription | None
+    progress: Progress = field(default_factory=Progress)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    dispatcher: Dispatcher | None = None
+    watched: bool = False
+    failures: int = 0
+
+
+class Supervisor:
+    """Starts, restarts and stops one dispatcher per subscription; no failure crosses over.
+
+    A changed subscription drains the old dispatcher before the new one reads. A user's mistake
+    (`ConfigError`) waits for a change; everything else is tried again with a growing delay.
+    `build` makes the adapters of a subscription; it may raise `ConfigError`.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[Subscription], Route],
+        limits: Limits | None = None,
+        restarts: Restarts | None = None,
+    ) -> None:
+        self._build = build
+        self._limits = limits or Limits()
+        self._restarts = restarts or Restarts()
+        self._entries: dict[str, _Entry] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._settled = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    def want(self, subscriptions: Iterable[Subscription]) -> None:
+        """Make `subscriptions` the ones that run, from now on. Returns at once."""
+        wanted = {subscription.id: subscription for subscription in subscriptions}
+        for key, entry in self._entries.items():
+            self._tell(entry, wanted.pop(key, None))
+        for key, subscription in wanted.items():
+            self._entries[key] = _Entry(subscription)
+            self._start(key)
+
+    def progress(self) -> Iterator[tuple[Subscription, Progress]]:
+        """Yield every wanted subscription with its progress."""
+        for entry in self._entries.values():
+            if entry.wanted is not None:
+                yield entry.wanted, entry.progress
+
+    async def run(self) -> None:
+        """Work until `stop`; returns when every dispatcher has drained."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for key in self._entries:
+                self._start(key)
+            watchdog = group.create_task(self._watch(), name="watchdog")
+            await self._stopping.wait()
+            while self._entries:
+                self._settled.clear()
+                await self._settled.wait()
+            watchdog.cancel()
+        self._group = None
+
+    def stop(self) -> None:
+        """Drain everything; `run` returns when that is done."""
+        self.want(())
+        self._stopping.set()
+
+    def _start(self, key: str) -> None:
+        if self._group is not None:
+            self._group.create_task(self._keep(key), name=f"{key}: supervision")
+
+    def _tell(self, entry: _Entry, wanted: Subscription | None) -> None:
+        """Pass a change on; an equal subscription is no change."""
+        if entry.wanted == wanted:
+            return
+        entry.wanted = wanted
+        entry.changed.set()
+        if entry.dispatcher is not None:
+            entry.dispatcher.stop()
+
+    async def _keep(self, key: str) -> None:
+        """Serve one subscription until it is no longer wanted."""
+        entry = self._entries[key]
+        while (subscription := entry.wanted) is not None:
+            entry.changed.clear()
+            started = time.monotonic()
+            try:
+                await self._serve(entry, subscription)
+            except ConfigError as error:
+                self._refuse(entry, key, error)
+                await entry.changed.wait()
+            except Exception as error:  # noqa: BLE001 - one of the two boundaries (see style)
+                entry.failures = 1 if time.monotonic() - started > STEADY else entry.failures + 1
+                await self._back_off(entry, key, error)
+            else:
+                await self._rest(entry, subscription)
+        del self._entries[key]
+        self._settled.set()
+
+    async def _serve(self, entry: _Entry, subscription: Subscription) -> None:
+        """Build and run one dispatcher to its end."""
+        entry.progress.state, entry.progress.reason = State.STARTING, ""
+        entry.progress.last_polled = time.monotonic()
+        route = self._build(subscription)
+        entry.watched = route.source.watched
+        dispatcher = Dispatcher(subscription, route, entry.progress, self._limits)
+        entry.dispatcher = dispatcher
+        try:
+            await dispatcher.run()
+        finally:
+            entry.dispatcher = None
+            await route.sink.close()
+            if route.dead_letter is not None:
+                await route.dead_letter.close()
+
+    def _refuse(self, entry: _Entry, key: str, error: ConfigError) -> None:
+        entry.progress.state, entry.progress.reason = State.REFUSED, str(error)
+        logger.error("%s: refused until it is changed: %s", key, error)
+
+    async def _back_off(self, entry: _Entry, key: str, error: Exception) -> None:
+        """Wait before the next start; a change ends the wait."""
+        delay = self._restarts.wait(entry.failures)
+        entry.progress.state, entry.progress.reason = State.BACKING_OFF, _sentence(error)
+        entry.progress.restarts += 1
+        expected = isinstance(error, SourceUnavailable)
+        message = "%s: trying again in %.1f s: %s"
+        logger.log(
+            logging.WARNING if expected else logging.ERROR,
+            message,
+            key,
+            delay,
+            entry.progress.reason,
+            exc_info=None if expected else error,
+        )
+        try:
+            async with asyncio.timeout(delay):
+                await entry.changed.wait()
+        except TimeoutError:
+            pass
+
+    async def _rest(self, entry: _Entry, subscription: Subscription) -> None:
+        """Wait for a change after a source that has come to its end."""
+        entry.failures = 0
+        entry.progress.state = State.STOPPED
+        if entry.wanted == subscription:
+            await entry.changed.wait()
+
+    async def _watch(self) -> None:
+        """Make anew what is alive but hears nothing from its broker."""
+        stall = self._restarts.stall_timeout
+        while True:
+            await asyncio.sleep(stall / 4)
+            for entry in self._entries.values():
+                if entry.watched and entry.dispatcher and entry.progress.silence() > stall:
+                    silence = f"no word from the broker for {entry.progress.silence():.0f} s"
+                    entry.dispatcher.stop(SourceUnavailable(silence))
+
+
+def _sentence(error: Exception) -> str:
+    """Return what `error` says; of a group, what its first member says."""
+    if isinstance(error, ExceptionGroup):
+        return _sentence(error.exceptions[0])
+    return str(error) or type(error).__name__
