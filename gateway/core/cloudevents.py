@@ -87,7 +87,8 @@ def _data_member(event: CloudEvent) -> dict[str, Any]:
     data = event.data or b""
     if is_json(event.datacontenttype):
         try:
-            return {"data": orjson.loads(data)}
+            orjson.loads(data)
+            return {"data": orjson.Fragment(data)}
         except orjson.JSONDecodeError:
             return {"data_base64": base64.b64encode(data).decode()}
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -78,6 +77,7 @@ class Dispatcher:
         self._policy = policy
         self._route = route
         self._progress = progress
+        self._clock = progress.clock
         self._books = progress.books
         self._books.holding = self._holding
         self._limits = limits
@@ -132,7 +132,7 @@ class Dispatcher:
 
     def push(self, deliveries: Sequence[Delivery]) -> None:
         """See `Intake.push`. A filtered delivery is settled before this returns."""
-        now = time.monotonic()
+        now = self._clock()
         self._progress.last_received = self._progress.last_polled = now
         self._books.received += len(deliveries)
         for delivery in deliveries:
@@ -150,7 +150,7 @@ class Dispatcher:
 
     def polled(self) -> None:
         """See `Intake.polled`."""
-        self._progress.last_polled = time.monotonic()
+        self._progress.last_polled = self._clock()
         if self._progress.state is State.STARTING:
             self._progress.state = State.RUNNING
 
@@ -210,10 +210,10 @@ class Dispatcher:
 
     async def _attempt(self, delivery: Delivery) -> None:
         """Send once, and decide by what came of it."""
-        loop = asyncio.get_running_loop()
-        started = loop.time()
+        started = self._clock()
+        deadline = asyncio.get_running_loop().time() + self._policy.timeout
         try:
-            delivery.answer = await self._route.sink.send(delivery, started + self._policy.timeout)
+            delivery.answer = await self._route.sink.send(delivery, deadline)
         except SinkUnavailable as error:
             self._note("timeout" if isinstance(error, AttemptTimeout) else "unavailable", error)
             await self._unavailable(delivery, error)
@@ -227,7 +227,7 @@ class Dispatcher:
         else:
             delivery.attempts += 1
             self._progress.attempts["success"] += 1
-            self._progress.durations.observe(loop.time() - started)
+            self._progress.durations.observe(self._clock() - started)
             self._end(delivery, Outcome.DELIVERED)
 
     async def _unavailable(self, delivery: Delivery, error: SinkUnavailable) -> None:
@@ -316,7 +316,7 @@ class Dispatcher:
 
     def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
         self._books.outcomes[outcome] += 1
-        self._progress.last_settled = time.monotonic()
+        self._progress.last_settled = self._clock()
         delivery.settle(outcome)
         self._allowance.give_back(delivery.size)
         if not self._allowance.held:

@@ -89,8 +89,10 @@ class Progress:
     lag_seconds: float | None = None
     last_received: float | None = None
     last_settled: float | None = None
-    last_polled: float = field(default_factory=time.monotonic)
+    last_polled: float = 0.0
+    clock: Callable[[], float] = time.monotonic
+    """What all times here are read from. Not the loop's clock: uvloop's ticks in milliseconds."""
 
     def silence(self) -> float:
         """Return the seconds since the source last heard from its broker."""
-        return time.monotonic() - self.last_polled
+        return self.clock() - self.last_polled

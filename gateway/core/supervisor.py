@@ -40,7 +40,7 @@ class _Entry:
     """One subscription under care."""
 
     wanted: Subscription | None
-    progress: Progress = field(default_factory=Progress)
+    progress: Progress
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     dispatcher: Dispatcher | None = None
     watched: bool = False
@@ -60,10 +60,12 @@ class Supervisor:
         build: Callable[[Subscription], Route],
         limits: Limits | None = None,
         restarts: Restarts | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._build = build
         self._limits = limits or Limits()
         self._restarts = restarts or Restarts()
+        self._clock = clock
         self._entries: dict[str, _Entry] = {}
         self._group: asyncio.TaskGroup | None = None
         self._settled = asyncio.Event()
@@ -75,7 +77,7 @@ class Supervisor:
         for key, entry in self._entries.items():
             self._tell(entry, wanted.pop(key, None))
         for key, subscription in wanted.items():
-            self._entries[key] = _Entry(subscription)
+            self._entries[key] = _Entry(subscription, Progress(clock=self._clock))
             self._start(key)
 
     def progress(self) -> Iterator[tuple[Subscription, Progress]]:
@@ -121,14 +123,14 @@ class Supervisor:
         entry = self._entries[key]
         while (subscription := entry.wanted) is not None:
             entry.changed.clear()
-            started = time.monotonic()
+            started = self._clock()
             try:
                 await self._serve(entry, subscription)
             except ConfigError as error:
                 self._refuse(entry, key, error)
                 await entry.changed.wait()
             except Exception as error:  # noqa: BLE001 - one of the two boundaries (see style)
-                entry.failures = 1 if time.monotonic() - started > STEADY else entry.failures + 1
+                entry.failures = 1 if self._clock() - started > STEADY else entry.failures + 1
                 await self._back_off(entry, key, error)
             else:
                 await self._rest(entry, subscription)
@@ -138,7 +140,7 @@ class Supervisor:
     async def _serve(self, entry: _Entry, subscription: Subscription) -> None:
         """Build and run one dispatcher to its end."""
         entry.progress.state, entry.progress.reason = State.STARTING, ""
-        entry.progress.last_polled = time.monotonic()
+        entry.progress.last_polled = self._clock()
         route = self._build(subscription)
         entry.watched = route.source.watched
         dispatcher = Dispatcher(subscription, route, entry.progress, self._limits)

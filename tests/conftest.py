@@ -1,0 +1,20 @@
+"""Fixtures for every test: the loop must never be blocked by our own code."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+
+# looptime asks for the current loop in synchronous tests too; without this, the policy would
+# make one that nobody closes.
+asyncio.set_event_loop(None)
+
+
+@pytest.fixture(autouse=True)
+def blocking_calls_fail(request: pytest.FixtureRequest) -> Iterator[BlockBuster | None]:
+    """Raise in any test of the data plane or the control plane that blocks the event loop."""
+    with blockbuster_ctx(["gateway", "controllers"]) as blockbuster:
+        yield blockbuster

@@ -1,0 +1,1 @@
+"""What tests share: values, a recording intake, and ways to wait."""

@@ -1,0 +1,78 @@
+"""An intake that records what a source pushes and settles only what it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from gateway.core.delivery import Delivery, Outcome
+
+
+class RecordingIntake:
+    """The dispatcher's side of the source port, by hand."""
+
+    def __init__(self, credit: int = 1_000) -> None:
+        self.limit = credit
+        self.deliveries: list[Delivery] = []
+        self.cancelled: list[Delivery] = []
+        self.polls = 0
+        self.behind: int | None = None
+        self._signal = asyncio.Event()
+
+    @property
+    def unsettled(self) -> list[Delivery]:
+        """What was pushed and is not settled."""
+        return [delivery for delivery in self.deliveries if delivery.outcome is None]
+
+    @property
+    def credit(self) -> int:
+        """See `Intake.credit`."""
+        return max(self.limit - len(self.unsettled), 0)
+
+    def push(self, deliveries: Sequence[Delivery]) -> None:
+        """See `Intake.push`."""
+        self.deliveries.extend(deliveries)
+        self._signal.set()
+
+    async def room(self) -> None:
+        """See `Intake.room`."""
+        while not self.credit:
+            await self._next_change()
+
+    def polled(self) -> None:
+        """See `Intake.polled`."""
+        self.polls += 1
+        self._signal.set()
+
+    def lag(self, events: int | None = None, seconds: float | None = None) -> None:
+        """See `Intake.lag`."""
+        self.behind = events
+
+    def cancel(self, delivery: Delivery) -> None:
+        """See `Intake.cancel`."""
+        self.cancelled.append(delivery)
+        delivery.settle(Outcome.DROPPED)
+        self._signal.set()
+
+    def settle(self, outcome: Outcome = Outcome.DELIVERED, count: int | None = None) -> None:
+        """Settle the first `count` unsettled deliveries, or all."""
+        for delivery in self.unsettled[:count]:
+            delivery.settle(outcome)
+        self._signal.set()
+
+    async def until(self, count: int, timeout: float = 10) -> list[Delivery]:
+        """Return the deliveries once there are `count` of them."""
+        async with asyncio.timeout(timeout):
+            while len(self.deliveries) < count:
+                await self._next_change()
+        return self.deliveries
+
+    async def until_polled(self, timeout: float = 10) -> None:
+        """Return once the source has said that it is alive."""
+        async with asyncio.timeout(timeout):
+            while not self.polls:
+                await self._next_change()
+
+    async def _next_change(self) -> None:
+        self._signal.clear()
+        await self._signal.wait()
