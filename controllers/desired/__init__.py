@@ -1,0 +1,1 @@
+"""What should be there: pure functions from the objects users write to what is to run."""
