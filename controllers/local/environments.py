@@ -45,9 +45,10 @@ class Environments:
         digest = hashlib.sha256(f"{base}\n{requirements}".encode()).hexdigest()[:32]
         link = self._root / digest
         async with self._locks.setdefault(digest, asyncio.Lock()):
-            if not link.exists():
+            if not await asyncio.to_thread(link.exists):
                 await self._build(base, requirements, link, show)
-        return str(link.resolve() / "bin" / "python")
+        folder = await asyncio.to_thread(link.resolve)
+        return str(folder / "bin" / "python")
 
     async def _build(self, base: str, requirements: str, link: Path, show: Print) -> None:
         folder = await asyncio.to_thread(self._new_folder, link.name, requirements)

@@ -80,7 +80,7 @@ class LocalFunctions:
             async with aiohttp.ClientSession(connector=connector, trust_env=True) as session:
                 await self._follow_wishes(self._surroundings(session, run_folder))
         finally:
-            shutil.rmtree(run_folder, ignore_errors=True)
+            await asyncio.to_thread(shutil.rmtree, run_folder, ignore_errors=True)
 
     def status(self) -> list[FunctionStatus]:
         """Return the status of every wanted function, by name."""

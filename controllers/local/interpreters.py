@@ -25,11 +25,11 @@ class Interpreters:
 
     async def _search(self, version: str) -> str:
         if version == own_version():
-            return own_interpreter()
-        path = shutil.which(f"python{version}")
+            return await asyncio.to_thread(own_interpreter)
+        path = await asyncio.to_thread(shutil.which, f"python{version}")
         if path is not None and await _reported_version(path) == version:
             return path
-        return own_interpreter()
+        return await asyncio.to_thread(own_interpreter)
 
 
 def own_version() -> str:

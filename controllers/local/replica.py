@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 from controllers.desired.local import LocalFunction
 from controllers.local.backoff import Backoff
@@ -84,11 +84,8 @@ class Replica:
 
     async def _life(self) -> str:
         """Run one process from start to end and say why it ended."""
-        with TemporaryDirectory(dir=self._surroundings.run_folder) as folder:
-            port_file = Path(folder, "port")
-            return await self._served(await self._start(port_file), port_file)
-
-    async def _served(self, child: Child, port_file: Path) -> str:
+        port_file = self._surroundings.run_folder / uuid4().hex
+        child = await self._start(port_file)
         drain = False
         try:
             await self._become_ready(child, port_file)
@@ -124,7 +121,7 @@ class Replica:
         self._callbacks.changed()
 
     async def _announced_port(self, child: Child, port_file: Path) -> int:
-        while (port := port_in(port_file)) is None:
+        while (port := await asyncio.to_thread(taken_port, port_file)) is None:
             await self._alive_for_a_moment(child)
         return port
 
@@ -180,10 +177,11 @@ class Replica:
         self._callbacks.show(self._number, stream, line)
 
 
-def port_in(file: Path) -> int | None:
-    """Return the port that a server announced in `file`, or None before it did."""
+def taken_port(file: Path) -> int | None:
+    """Return the port that a server announced and remove its file; None before there is one."""
     try:
         text = file.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return None
-    return int(text) if text.isdecimal() else None
+    file.unlink()
+    return int(text)
