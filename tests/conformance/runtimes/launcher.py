@@ -1,0 +1,231 @@
+"""Starts a runtime's real server with one of the suite's functions, and speaks raw HTTP to it."""
+
+import base64
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runtimes.catalog import PYTHON_SERVER
+
+HERE = Path(__file__).parent
+DEADLINE = 10.0
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One language of the suite: its command, and the folder of its functions."""
+
+    name: str
+    command: tuple[str, ...]
+    functions: Path
+
+    @property
+    def missing(self) -> str | None:
+        """Why the lane is left out, if it is."""
+        if shutil.which(self.command[0]) is None:
+            return f"{self.name}: there is no {self.command[0]} on this machine"
+        return None
+
+
+LANES = (Lane("python", (sys.executable, str(PYTHON_SERVER)), HERE / "functions" / "python"),)
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+@dataclass
+class Running:
+    """A server process, its port, and what it wrote."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    folder: Path
+    connections: list[socket.socket] = field(default_factory=list)
+
+    def connect(self) -> socket.socket:
+        """A connection of its own, closed with the server."""
+        connection = socket.create_connection(("127.0.0.1", self.port), DEADLINE)
+        self.connections.append(connection)
+        return connection
+
+    def call(
+        self,
+        target: str = "/",
+        method: str = "GET",
+        headers: list[tuple[str, str]] | None = None,
+        body: bytes = b"",
+    ) -> Answer:
+        """One request on a connection of its own."""
+        return exchange(self.connect(), encode(target, method, headers or [], body), method)
+
+    def send(self, raw: bytes) -> Answer:
+        """Bytes as they are, and the answer to them."""
+        return exchange(self.connect(), raw)
+
+    def act(self, what: str, **arguments: Any) -> Answer:
+        """Let the acting function do something."""
+        query = "&".join(f"{name}={value}" for name, value in arguments.items())
+        return self.call(f"/?do={what}&{query}")
+
+    def metric(self, name: str) -> float:
+        """One sample's value; 0 when it is not there."""
+        for line in self.call("/metrics").body.decode().splitlines():
+            sample, _, value = line.rpartition(" ")
+            if sample == name:
+                return float(value)
+        return 0.0
+
+    @property
+    def stderr(self) -> str:
+        """What the server and its function have logged."""
+        return (self.folder / "stderr").read_text()
+
+    @property
+    def stdout(self) -> str:
+        """What the server and its function have printed."""
+        return (self.folder / "stdout").read_text()
+
+    def terminate(self) -> None:
+        """Ask the server to stop."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def children(self) -> list[int]:
+        """The server's processes beside itself."""
+        path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        return [int(pid) for pid in Path(path).read_text().split()]
+
+
+class Launcher:
+    """Starts servers of one lane, and ends them all."""
+
+    def __init__(self, lane: Lane, folder: Path) -> None:
+        self._lane = lane
+        self._folder = folder
+        self._count = 0
+
+    @contextmanager
+    def running(self, handler: str, *, module: str = "contract", **env: str) -> Iterator[Running]:
+        """A server that is ready."""
+        with self.started(handler, module=module, **env) as server:
+            wait_until(lambda: server.call("/readyz").status == 200, server.process)
+            yield server
+
+    @contextmanager
+    def started(self, handler: str, *, module: str = "contract", **env: str) -> Iterator[Running]:
+        """A server that listens, ready or not; gone afterwards."""
+        folder = self._folder / f"server-{self._count}"
+        self._count += 1
+        folder.mkdir()
+        process = self.spawn(folder, {"MOD_NAME": module, "FUNC_HANDLER": handler, **env})
+        server = Running(process, 0, folder)
+        try:
+            wait_until((folder / "port").exists, process)
+            server.port = int((folder / "port").read_text())
+            yield server
+        finally:
+            for connection in server.connections:
+                connection.close()
+            process.kill()
+            process.wait(DEADLINE)
+
+    def spawn(self, folder: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
+        """The server process, whatever comes of it."""
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        defaults = {
+            "KUBELESS_INSTALL_VOLUME": str(self._lane.functions),
+            "FUNC_HOST": "127.0.0.1",
+            "FUNC_PORT": "0",
+            "FUNC_PORT_FILE": str(folder / "port"),
+            "FUNC_TIMEOUT": "10",
+        }
+        with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
+            return subprocess.Popen(
+                self._lane.command, env={**inherited, **defaults, **env}, stdout=out, stderr=err
+            )
+
+    def ending(self, **env: str) -> tuple[int, list[str]]:
+        """The exit code of a server that cannot run, and its lines on stderr."""
+        folder = self._folder / f"server-{self._count}"
+        self._count += 1
+        folder.mkdir()
+        process = self.spawn(folder, env)
+        try:
+            code = process.wait(DEADLINE)
+        finally:
+            process.kill()
+            process.wait()
+        return code, (folder / "stderr").read_text().splitlines()
+
+
+def wait_until(holds: Callable[[], bool], process: subprocess.Popen[bytes] | None = None) -> None:
+    """Poll another process's state, up to a deadline."""
+    ends = time.monotonic() + DEADLINE
+    while not holds():
+        if process is not None and process.poll() is not None:
+            raise AssertionError(f"the server ended with code {process.returncode}")
+        if time.monotonic() > ends:
+            raise AssertionError("waited in vain")
+        time.sleep(0.005)
+
+
+def encode(target: str, method: str, headers: list[tuple[str, str]], body: bytes) -> bytes:
+    """A request's bytes, with the framing headers that are not given."""
+    names = {name.lower() for name, _ in headers}
+    lines = [f"{method} {target} HTTP/1.1", "Host: function.test"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    if "transfer-encoding" not in names and "content-length" not in names and body:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def exchange(connection: socket.socket, raw: bytes, method: str = "GET") -> Answer:
+    """Send bytes and read one answer."""
+    connection.sendall(raw)
+    return read_answer(connection, method)
+
+
+def read_answer(connection: socket.socket, method: str = "GET") -> Answer:
+    """Read one answer; http.client.IncompleteRead when it is cut short."""
+    response = http.client.HTTPResponse(connection, method=method)
+    try:
+        response.begin()
+        return Answer(response.status, response.headers, response.read())
+    finally:
+        response.close()
+
+
+def body_of(expected: dict[str, Any]) -> bytes | None:
+    """The body that a vector expects, when it says its bytes."""
+    if "body_base64" in expected:
+        return base64.b64decode(expected["body_base64"])
+    return expected["body"].encode() if "body" in expected else None
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, reaped or not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"

@@ -1,0 +1,170 @@
+"""How functions that do well, and functions that do badly, are served side by side."""
+
+import http.client
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.runtimes.launcher import Launcher, Running, encode, read_answer, wait_until
+
+CALLS = 'function_calls_total{method="GET"}'
+FAILURES = 'function_failures_total{method="GET"}'
+
+
+def test_calls_run_side_by_side(launcher: Launcher, tmp_path: Path) -> None:
+    with launcher.running("act") as server, ThreadPoolExecutor(2) as pool:
+        one = pool.submit(server.act, "meet", folder=tmp_path, me="one", other="two")
+        two = pool.submit(server.act, "meet", folder=tmp_path, me="two", other="one")
+        assert (one.result().body, two.result().body) == (b"met", b"met")
+
+
+def test_calls_beyond_concurrency_and_queue_are_told_to_come_again(
+    launcher: Launcher, tmp_path: Path
+) -> None:
+    env = {"FUNC_CONCURRENCY": "1", "FUNC_QUEUE": "0"}
+    with launcher.running("act", **env) as server, ThreadPoolExecutor(1) as pool:
+        running = pool.submit(server.act, "nap", file=tmp_path / "nap", seconds=0.5)
+        wait_until((tmp_path / "nap").exists)
+        answer = server.act("count")
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+        assert running.result().status == 200
+        assert server.metric(CALLS) == 1
+
+
+def test_a_call_that_never_gets_its_turn_is_told_to_come_again(
+    launcher: Launcher, tmp_path: Path
+) -> None:
+    with (
+        launcher.running("act", FUNC_CONCURRENCY="1") as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        running = pool.submit(server.act, "nap", file=tmp_path / "nap", seconds=0.6)
+        wait_until((tmp_path / "nap").exists)
+        headers = [("x-tidegate-deadline", "1")]
+        assert server.call("/?do=count", headers=headers).status == 503
+        assert running.result().status == 200
+
+
+def test_module_state_lives_from_call_to_call(actor: Running) -> None:
+    assert [actor.act("count").json()["count"] for _ in range(3)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("function", ["act", "act_async"])
+@pytest.mark.parametrize("what", ["fail", "exit"])
+def test_an_exception_is_told_to_the_log_and_not_to_the_caller(
+    launcher: Launcher, function: str, what: str
+) -> None:
+    with launcher.running(function, FUNC_NAME="actor") as server:
+        answer = server.call(f"/?do={what}", headers=[("event-id", "e1")])
+        assert answer.status == 500
+        assert answer.body == b"the function failed; its log says why\n"
+        assert server.metric(FAILURES) == 1
+        assert server.act("count").status == 200
+        name, reason = {
+            "fail": ("ValueError", "the reason"),
+            "exit": ("SystemExit", "7"),
+        }[what]
+        assert f"actor: call e1 failed: {name}: {reason}\nTraceback" in server.stderr
+        assert "contract.py" in server.stderr
+        assert "worker.py" not in server.stderr
+
+
+@pytest.mark.parametrize("what", ["die", "crash"])
+def test_a_function_that_ends_its_process_fails_its_own_call_alone(
+    actor: Running, what: str
+) -> None:
+    answer = actor.act(what)
+    assert (answer.status, answer.body) == (500, b"the function's process ended during the call\n")
+    assert actor.act("count").json()["count"] == 1
+    assert actor.metric(FAILURES) == 1
+    assert "with 1 calls in flight" in actor.stderr
+
+
+def test_a_forked_child_gives_no_answer(actor: Running) -> None:
+    assert actor.act("fork").body == b"the parent"
+    assert actor.act("count").status == 200
+
+
+def test_what_a_function_prints_goes_to_stdout_whole(launcher: Launcher) -> None:
+    with launcher.running("act") as server:
+        assert server.act("chatter").body == b"said"
+        assert server.stdout.count("\n") == 20_000
+
+
+def test_a_large_answer_has_its_length(vector_servers: dict[str, Running]) -> None:
+    for handler in ("reply", "reply_async"):
+        answer = vector_servers[handler].call("/large")
+        assert answer.headers["Content-Length"] == "3000000"
+        assert answer.body == b"x" * 3_000_000
+
+
+@pytest.mark.parametrize("what", ["broken", "stuck"])
+def test_a_stream_that_breaks_off_closes_the_connection(actor: Running, what: str) -> None:
+    with pytest.raises(http.client.IncompleteRead):
+        actor.act(what)
+    assert actor.metric(FAILURES) == 1
+    assert actor.act("count").status == 200
+
+
+def test_a_stream_stops_when_its_caller_goes(launcher: Launcher) -> None:
+    with launcher.running("act", FUNC_CONCURRENCY="1", FUNC_TIMEOUT="30") as server:
+        connection = server.connect()
+        connection.sendall(encode("/?do=endless", "GET", [], b""))
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 OK")
+        connection.close()
+        assert server.act("count").json()["count"] == 1
+        assert server.metric(FAILURES) == 0
+
+
+def test_a_slow_reader_stops_the_stream_and_not_the_server(launcher: Launcher) -> None:
+    with launcher.running("act", FUNC_TIMEOUT="30") as server:
+        connection = server.connect()
+        connection.sendall(encode("/?do=endless", "GET", [], b""))
+        connection.recv(4096)
+        assert server.act("count").status == 200
+        front = Path(f"/proc/{server.process.pid}/statm").read_text().split()
+        assert int(front[1]) * 4096 < 64 * 1024 * 1024
+
+
+def test_a_connection_serves_many_requests(vector_servers: dict[str, Running]) -> None:
+    connection = vector_servers["echo"].connect()
+    for number in range(3):
+        connection.sendall(encode(f"/{number}", "GET", [], b""))
+        assert read_answer(connection).json()["request"]["path"] == f"/{number}"
+
+
+def test_pipelined_requests_are_answered_in_order(vector_servers: dict[str, Running]) -> None:
+    connection = vector_servers["echo"].connect()
+    requests = [encode(f"/{number}", "POST", [], b"body") for number in range(20)]
+    connection.sendall(b"".join(requests))
+    reader = connection.makefile("rb")
+    seen = []
+    for _ in requests:
+        length = 0
+        while (line := reader.readline()) != b"\r\n":
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        seen.append(reader.read(length))
+    reader.close()
+    assert [f'"path": "/{number}"'.encode() in body for number, body in enumerate(seen)] == [
+        True
+    ] * 20
+
+
+def test_http_1_0_closes_after_the_answer(vector_servers: dict[str, Running]) -> None:
+    connection = vector_servers["reply"].connect()
+    connection.sendall(b"GET /parts HTTP/1.0\r\n\r\n")
+    answer = read_answer(connection)
+    assert (answer.headers["Connection"], answer.body) == ("close", b"one two")
+    assert connection.recv(1) == b""
+
+
+def test_a_waiting_body_is_asked_for(vector_servers: dict[str, Running]) -> None:
+    connection = vector_servers["echo"].connect()
+    connection.sendall(
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+    )
+    assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    connection.sendall(b"hi")
+    assert read_answer(connection).json()["data"] == {"bytes": "hi"}
