@@ -1,0 +1,68 @@
+"""The source of NATS triggers: logs in, then reads core NATS or JetStream."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from gateway.context import Context
+from gateway.core.source import Intake
+from gateway.errors import GatewayError
+from gateway.sources.nats.connection import Server, check_url, opener
+from gateway.sources.nats.core import CoreReader
+from gateway.sources.nats.credentials import Credentials, credentials_from_secret
+from gateway.sources.nats.jetstream import JetStreamReader
+from tidegate.api.subscription import NatsSubject, Subscription
+
+
+class NatsSource:
+    """Reads one NATS subject for one function; those that log in alike share a connection."""
+
+    def __init__(self, subscription: Subscription, context: Context) -> None:
+        spec = subscription.source
+        assert isinstance(spec, NatsSubject)
+        self._subscription = subscription
+        self._spec = spec
+        self._context = context
+        self._name = f"{subscription.kind} {subscription.namespace}/{subscription.trigger}"
+        limits = context.settings.limits
+        self._reader: CoreReader | JetStreamReader = (
+            JetStreamReader(self._name, spec, limits)
+            if spec.jetstream
+            else CoreReader(self._name, spec, limits)
+        )
+        self._stack = AsyncExitStack()
+        self.redelivers = spec.jetstream is not None
+
+    async def run(self, intake: Intake) -> None:
+        """Connect, then push until cancelled. See `gateway.core.source.Source`."""
+        try:
+            server = self._server()
+            open_connection, close_connection = opener(server)
+            connection = await self._stack.enter_async_context(
+                self._context.shared.use(("nats", server), open_connection, close_connection)
+            )
+        except GatewayError as error:
+            raise type(error)(f"{self._name}: {error}") from error
+        await self._reader.run(connection, intake)
+
+    async def close(self) -> None:
+        """Send the last acknowledgements and let go of the connection."""
+        try:
+            await self._reader.close()
+        finally:
+            await self._stack.aclose()
+
+    def _server(self) -> Server:
+        settings = self._context.settings.nats
+        url = self._spec.url or settings.url
+        credentials, secret = self._credentials()
+        check_url(url, credentials)
+        return Server(url, self._spec.tls, secret, credentials, settings.connect_timeout)
+
+    def _credentials(self) -> tuple[Credentials, str]:
+        """Read the secret, of the trigger's own namespace only."""
+        if self._spec.secret is None:
+            return Credentials(), ""
+        namespace, name = self._subscription.namespace, self._spec.secret.name
+        content = self._context.secrets.read(namespace, name)
+        return credentials_from_secret(f"{namespace}/{name}", content), f"{namespace}/{name}"
