@@ -9,7 +9,7 @@ from typing import Protocol
 from gateway.core.ledger import Ledger
 from gateway.core.shared import Shared
 from gateway.http.endpoints import Endpoints
-from gateway.http.routes import Routes
+from gateway.http.routes import RouteTable
 from gateway.settings import Settings
 
 
@@ -29,5 +29,5 @@ class Context:
     secrets: Secrets
     ledger: Ledger
     shared: Shared
-    routes: Routes
+    routes: RouteTable
     endpoints: Endpoints

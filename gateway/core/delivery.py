@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from gateway.core.event import CloudEvent
 from gateway.errors import AlreadySettled
@@ -31,29 +31,14 @@ class Answer(NamedTuple):
     body: bytes = b""
 
 
-class Call(Protocol):
-    """A caller who waits for the function's own answer, streamed back to it.
-
-    `start` comes once, then any number of `write`, then `end`; `abort` ends it badly.
-    Its `request_head` is what the function should see of the caller's request.
-    """
-
-    method: str
-    target: bytes
-    headers: Headers
-
-    def start(self, status: int, headers: Headers) -> None: ...
-    def write(self, chunk: bytes) -> None: ...
-    def end(self) -> None: ...
-    def abort(self) -> None: ...
-
-
 class Delivery:
     """An event that its source waits to hear about, exactly once.
 
     `key` orders deliveries under `ordering: key`, `partition` under `ordering: partition`.
     `position` belongs to the source; nobody else reads it. `attempts` counts the tries made
-    so far, including those of earlier leases where the broker counts them.
+    so far, including those of earlier leases where the broker counts them. `call` is there when
+    a caller waits for the destination's own answer; it is between the source and the sink that
+    understand each other, and the core only asks whether there is one.
     """
 
     __slots__ = (
@@ -87,7 +72,7 @@ class Delivery:
         self.size = len(event.data) if event.data else 0
         self.attempts = 0
         self.received_at = 0.0
-        self.call: Call | None = None
+        self.call: object | None = None
         self.answer: Answer | None = None
         self.last_error: Exception | None = None
         self.outcome: Outcome | None = None

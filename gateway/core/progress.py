@@ -90,6 +90,9 @@ class Progress:
     last_received: float | None = None
     last_settled: float | None = None
     last_polled: float = 0.0
+    watched: bool = False
+    """Whether the source's silence means trouble (see `Source.watched`)."""
+
     clock: Callable[[], float] = time.monotonic
     """What all times here are read from. Not the loop's clock: uvloop's ticks in milliseconds."""
 

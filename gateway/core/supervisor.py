@@ -43,7 +43,6 @@ class _Entry:
     progress: Progress
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     dispatcher: Dispatcher | None = None
-    watched: bool = False
     failures: int = 0
 
 
@@ -142,7 +141,7 @@ class Supervisor:
         entry.progress.state, entry.progress.reason = State.STARTING, ""
         entry.progress.last_polled = self._clock()
         route = self._build(subscription)
-        entry.watched = route.source.watched
+        entry.progress.watched = route.source.watched
         dispatcher = Dispatcher(subscription, route, entry.progress, self._limits)
         entry.dispatcher = dispatcher
         try:
@@ -191,7 +190,7 @@ class Supervisor:
         while True:
             await asyncio.sleep(stall / 4)
             for entry in self._entries.values():
-                if entry.watched and entry.dispatcher and entry.progress.silence() > stall:
+                if entry.progress.watched and entry.dispatcher and entry.progress.silence() > stall:
                     silence = f"no word from the broker for {entry.progress.silence():.0f} s"
                     entry.dispatcher.stop(SourceUnavailable(silence))
 

@@ -1,0 +1,139 @@
+"""The composition root of the data plane: the only module that knows everyone."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from aiohttp import web
+
+from gateway.context import Context, Secrets
+from gateway.core.budget import Budget
+from gateway.core.dispatcher import Limits
+from gateway.core.ledger import Ledger
+from gateway.core.progress import Progress, State
+from gateway.core.shared import Shared
+from gateway.core.supervisor import Restarts, Supervisor
+from gateway.errors import ConfigError
+from gateway.http.endpoints import Endpoints
+from gateway.http.routes import RouteTable
+from gateway.http.server import Server
+from gateway.metrics import exposition
+from gateway.registry import build
+from gateway.server.admin import Admin
+from gateway.server.ingress import Ingress
+from gateway.settings import Settings
+from tidegate.api.subscription import Subscription
+
+
+class Gateway:
+    """The whole data plane of one process.
+
+    `start` opens its ports, `run` serves until `stop`, and then everything has drained and is
+    closed. `apply` may be called at any time. Who runs the functions keeps `endpoints` current.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        secrets: Secrets,
+        ledger: Ledger,
+        extend_admin: Callable[[web.Application], None] | None = None,
+    ) -> None:
+        self.endpoints = Endpoints()
+        self._settings = settings
+        self._ledger = ledger
+        routes = RouteTable()
+        context = Context(settings, secrets, ledger, Shared(), routes, self.endpoints)
+        self._supervisor = Supervisor(
+            lambda subscription: build(subscription, context),
+            _limits(settings),
+            _restarts(settings),
+        )
+        self._ingress = Ingress(routes)
+        self._front = Server(self._ingress)
+        self._admin = Admin(self, extend_admin)
+
+    @property
+    def port(self) -> int:
+        """The port of the front door."""
+        return self._front.port
+
+    @property
+    def admin_port(self) -> int:
+        """The port of the admin server."""
+        return self._admin.port
+
+    async def start(self) -> None:
+        """Open the ports. Raises `ConfigError` that names the one that cannot be had."""
+        http, admin = self._settings.http, self._settings.admin
+        await _listening("the front door", self._front.start, http.host, http.port)
+        await _listening("the admin server", self._admin.start, admin.host, admin.port)
+
+    def apply(self, subscriptions: Iterable[Subscription]) -> None:
+        """Run exactly `subscriptions` from now on."""
+        self._supervisor.want(subscriptions)
+
+    async def run(self) -> None:
+        """Serve until `stop`; returns when everything has drained and is closed."""
+        try:
+            await self._supervisor.run()
+        finally:
+            await self._front.close()
+            await self._admin.close()
+            await self._ledger.close()
+
+    def stop(self) -> None:
+        """Take no more calls and drain. `run` returns when that is done."""
+        self._ingress.stopping = True
+        self._front.draining = True
+        self._supervisor.stop()
+
+    # Health, for the admin server.
+
+    def problems(self) -> list[str]:
+        """See `Health.problems`: sources that hear nothing though they were made anew."""
+        limit = 4 * self._settings.lifecycle.stall_timeout
+        return [
+            f"{one.id}: no word from its broker for {progress.silence():.0f} s"
+            for one, progress in self._supervisor.progress()
+            if progress.state is State.RUNNING and progress.watched and progress.silence() > limit
+        ]
+
+    def ready(self) -> bool:
+        """See `Health.ready`."""
+        return not self._ingress.stopping
+
+    def subscriptions(self) -> list[tuple[Subscription, Progress]]:
+        """See `Health.subscriptions`."""
+        return list(self._supervisor.progress())
+
+    def metrics(self) -> bytes:
+        """See `Health.metrics`."""
+        return exposition(self.subscriptions)
+
+
+def _limits(settings: Settings) -> Limits:
+    limits = settings.limits
+    return Limits(
+        limits.queued_events,
+        limits.queued_bytes,
+        settings.lifecycle.drain_timeout,
+        Budget(limits.total_bytes),
+    )
+
+
+def _restarts(settings: Settings) -> Restarts:
+    lifecycle = settings.lifecycle
+    return Restarts(lifecycle.restart_delay, lifecycle.restart_delay_max, lifecycle.stall_timeout)
+
+
+async def _listening(
+    what: str, start: Callable[[str, int], Awaitable[None]], host: str, port: int
+) -> None:
+    try:
+        await start(host, port)
+    except OSError as error:
+        raise ConfigError(
+            f"{what} cannot listen on {host}:{port}: {error.strerror}; "
+            "stop what listens there, or choose another port"
+        ) from error

@@ -1,0 +1,107 @@
+"""Health and metrics for operators and for Kubernetes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import orjson
+from aiohttp import web
+
+from gateway.core.progress import Progress, State
+from tidegate.api.subscription import Subscription
+
+
+class Health(Protocol):
+    """What the admin server asks of the gateway."""
+
+    def problems(self) -> list[str]:
+        """Return why the process should be restarted; empty when it works."""
+        ...
+
+    def ready(self) -> bool:
+        """Return whether calls may be sent here."""
+        ...
+
+    def subscriptions(self) -> list[tuple[Subscription, Progress]]:
+        """Return what runs."""
+        ...
+
+    def metrics(self) -> bytes:
+        """Return the metrics in Prometheus's text format."""
+        ...
+
+
+class Admin:
+    """`/livez`, `/readyz`, `/metrics` and `/subscriptions` on a port of their own.
+
+    `extend` may add routes before `start` (the laptop's control API does).
+    """
+
+    def __init__(self, health: Health, extend: Callable[[web.Application], None] | None) -> None:
+        self._health = health
+        application = web.Application()
+        application.router.add_get("/livez", self._livez)
+        application.router.add_get("/readyz", self._readyz)
+        application.router.add_get("/metrics", self._metrics)
+        application.router.add_get("/subscriptions", self._subscriptions)
+        if extend is not None:
+            extend(application)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=2.0)
+        self.port = 0
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen. Raises OSError when the address cannot be had."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+        self.port = self._runner.addresses[0][1]
+
+    async def close(self) -> None:
+        """Stop listening."""
+        await self._runner.cleanup()
+
+    async def _livez(self, _: web.Request) -> web.Response:
+        problems = self._health.problems()
+        return web.Response(status=503 if problems else 200, text="\n".join(problems) or "ok")
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        ready = self._health.ready()
+        return web.Response(status=200 if ready else 503, text="ok" if ready else "not ready")
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        body = await asyncio.to_thread(self._health.metrics)
+        return web.Response(body=body, headers={"content-type": "text/plain; version=0.0.4"})
+
+    async def _subscriptions(self, _: web.Request) -> web.Response:
+        rows = [row(one, progress) for one, progress in self._health.subscriptions()]
+        return web.Response(body=orjson.dumps(rows), content_type="application/json")
+
+
+def row(subscription: Subscription, progress: Progress) -> dict[str, object]:
+    """Return one subscription as the admin API shows it. Field names are stable."""
+    books = progress.books
+    return {
+        "id": subscription.id,
+        "namespace": subscription.namespace,
+        "kind": subscription.kind,
+        "trigger": subscription.trigger,
+        "function": subscription.function,
+        "state": progress.state.value,
+        "reason": progress.reason or _trouble(progress),
+        "received": books.received,
+        "inFlight": books.in_flight,
+        "drift": books.drift,
+        "waiting": progress.waiting,
+        "parked": progress.parked,
+        "lag": progress.lag_events,
+        "restarts": progress.restarts,
+        "lastError": progress.last_error,
+        **{outcome.value: count for outcome, count in books.outcomes.items()},
+    }
+
+
+def _trouble(progress: Progress) -> str:
+    if progress.state is State.RUNNING and progress.parked:
+        return f"{progress.parked} parked: {progress.last_error}"
+    return ""

@@ -1,0 +1,1 @@
+"""Servers that stand in for what the gateway talks to."""
