@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from controllers.local.settings import ProcessSettings
-
 
 class Backoff:
-    """Doubles with each failure up to a limit; starts over after a long healthy life."""
+    """Waits that double from `first` up to `longest`, until reset."""
 
-    def __init__(self, settings: ProcessSettings) -> None:
-        self._settings = settings
-        self._failures = 0
+    def __init__(self, first: float, longest: float) -> None:
+        self._first = first
+        self._longest = longest
+        self._next = first
 
-    def after(self, lived: float) -> float:
-        """Return the wait before the next attempt, the last one having lived so long."""
-        if lived >= self._settings.healthy_after:
-            self._failures = 0
-        doubled = float(1 << min(self._failures, 30))
-        self._failures += 1
-        return min(self._settings.restart_delay_max, self._settings.restart_delay * doubled)
+    def after_failure(self) -> float:
+        """Return the wait before the next attempt."""
+        delay, self._next = self._next, min(2 * self._next, self._longest)
+        return delay
+
+    def reset(self) -> None:
+        """Begin with the first wait again."""
+        self._next = self._first

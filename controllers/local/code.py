@@ -22,6 +22,7 @@ from controllers.desired.local import (
 from controllers.local.archive import unpack
 from controllers.local.download import download
 from controllers.local.settings import CodeSettings
+from controllers.local.state_dir import touch
 
 
 class CodeStore:
@@ -54,6 +55,7 @@ class CodeStore:
         target = self._root / hashlib.sha256(kind.encode() + decoded).hexdigest()[:32]
         if not target.exists():
             self._write(code, decoded, file_name, target)
+        touch(target)
         return target
 
     def _write(self, code: Code, decoded: bytes, file_name: str, target: Path) -> None:

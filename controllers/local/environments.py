@@ -14,6 +14,7 @@ from pathlib import Path
 from controllers.local.child import Child, Command, Print, machine_env
 from controllers.local.errors import PreparationFailed
 from controllers.local.settings import LocalSettings
+from controllers.local.state_dir import touch
 
 SHOWN_LINES = 8
 """Last lines of the installer in the reason for its failure."""
@@ -48,6 +49,7 @@ class Environments:
             if not await asyncio.to_thread(link.exists):
                 await self._build(base, requirements, link, show)
         folder = await asyncio.to_thread(link.resolve)
+        await asyncio.to_thread(touch, folder)
         return str(folder / "bin" / "python")
 
     async def _build(self, base: str, requirements: str, link: Path, show: Print) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from controllers.local.interpreters import Interpreters
 from controllers.local.logs import LogBook, LogLine
 from controllers.local.reconciler import FunctionReconciler
 from controllers.local.settings import LocalSettings
+from controllers.local.state_dir import new_run_folder, sweep
 from controllers.local.status import FunctionStatus
 from controllers.local.surroundings import FindRuntime, OnEndpoints, Surroundings
 from runtimes import catalog
@@ -74,7 +74,9 @@ class LocalFunctions:
 
         Call it on the main thread's loop: processes end with the thread that started them.
         """
-        run_folder = await asyncio.to_thread(self._new_run_folder)
+        settings = self._settings
+        run_folder = await asyncio.to_thread(new_run_folder, settings.state_dir)
+        await asyncio.to_thread(sweep, settings.state_dir, time.time() - settings.kept_unused)
         try:
             connector = aiohttp.TCPConnector(force_close=True, limit=0)
             async with aiohttp.ClientSession(connector=connector, trust_env=True) as session:
@@ -83,7 +85,7 @@ class LocalFunctions:
             await asyncio.to_thread(shutil.rmtree, run_folder, ignore_errors=True)
 
     def status(self) -> list[FunctionStatus]:
-        """Return the status of every wanted function, by name."""
+        """Return the status of every wanted function, by name, from when run() took it up."""
         return [entry.reconciler.status() for _, entry in sorted(self._entries.items())]
 
     def logs(self, key: FunctionKey, lines: int) -> list[LogLine]:
@@ -98,11 +100,6 @@ class LocalFunctions:
         if key not in self._entries:
             raise UnknownFunction(f"reading logs: no function {'/'.join(key)} is running here")
         return self._entries[key].logs
-
-    def _new_run_folder(self) -> Path:
-        """Make a folder for this run that nobody else can write to."""
-        self._settings.state_dir.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f"run.{os.getpid()}.", dir=self._settings.state_dir))
 
     def _surroundings(self, session: aiohttp.ClientSession, run_folder: Path) -> Surroundings:
         settings = self._settings

@@ -139,7 +139,8 @@ class FunctionReconciler:
 
     async def _prepared(self, function: LocalFunction, env: dict[str, str]) -> Command | None:
         """Prepare, again and again while it may help; None when only a change helps."""
-        backoff = Backoff(self._around.settings.process)
+        settings = self._around.settings
+        backoff = Backoff(settings.prepare_delay, settings.prepare_delay_max)
         while True:
             try:
                 command = await prepared_command(
@@ -157,7 +158,7 @@ class FunctionReconciler:
                 self._problem = ""
                 return command
             self._report(reason)
-            await asyncio.sleep(backoff.after(0.0))
+            await asyncio.sleep(backoff.after_failure())
 
     def _refresh(self) -> None:
         """Exchange generations when it is time, and tell where calls go now."""
@@ -212,7 +213,8 @@ class FunctionReconciler:
         if problem != self._problem:
             logger.warning("%s: %s", self._title, problem)
         self._problem = problem
-        self._show(0, "tidegate", problem)
+        for line in problem.splitlines():
+            self._show(0, "tidegate", line)
         self._note_state()
 
     def _show(self, replica: int, stream: str, line: str) -> None:

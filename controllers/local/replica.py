@@ -63,12 +63,14 @@ class Replica:
 
     async def run(self) -> None:
         """Start the process again for as long as it dies, ever more slowly."""
-        backoff = Backoff(self._settings)
+        backoff = Backoff(self._settings.restart_delay, self._settings.restart_delay_max)
         clock = asyncio.get_running_loop().time
         while True:
             born = clock()
             reason = await self._survived_life()
-            delay = backoff.after(clock() - born)
+            if clock() - born >= self._settings.healthy_after:
+                backoff.reset()
+            delay = backoff.after_failure()
             self._fail(reason, delay)
             await asyncio.sleep(delay)
             self.restarts += 1

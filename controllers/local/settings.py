@@ -85,6 +85,15 @@ class LocalSettings:
     install_timeout: float = 600.0
     """For the dependencies of one function: compilers are slow."""
 
+    prepare_delay: float = 2.0
+    """First wait before a download or an installation is tried again; doubles each time."""
+
+    prepare_delay_max: float = 300.0
+    """Longest wait: an index that does not have a package is not asked for it all day."""
+
+    kept_unused: float = 30 * 24 * 3600.0
+    """Code and environments that nobody used for so long are removed at the next start."""
+
     stop_timeout: float = 20.0
     """For everything to stop; what is still there then is killed."""
 
