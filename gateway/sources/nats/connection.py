@@ -26,6 +26,10 @@ PING_INTERVAL = 20.0
 RECONNECT_WAIT = (0.25, 0.75)
 """Between attempts; drawn per connection, so that gateways do not return in step."""
 
+_TIDY_UP = 0.1
+"""Given to the client to close the socket of a failed attempt; it then waits for the next one.
+Cancelled earlier, it would leave the socket open and believe that it is closed."""
+
 _AUTH_WORDS = ("authorization", "authentication", "permissions violation", "nkey", "jwt")
 
 
@@ -89,6 +93,7 @@ class Connection:
         self.listeners: set[Listener] = set()
         self._server = server
         self._failures: list[Exception] = []
+        self._said = ""
         self._failed: Callable[[], None] | None = None
 
     async def open(self) -> None:
@@ -102,7 +107,7 @@ class Connection:
             ) from error
         except (OSError, nats.errors.Error) as error:
             await self.client.close()
-            raise self._translated(self._failures[-1] if self._failures else error) from error
+            raise self._verdict(error) from error
         except asyncio.CancelledError:
             await self.client.close()
             raise
@@ -126,7 +131,7 @@ class Connection:
         from its error callback.
         """
         server = self._server
-        deadline = server.connect_timeout * len(server.urls)
+        deadline = (server.connect_timeout + _TIDY_UP) * len(server.urls)
         loop = asyncio.get_running_loop()
         options: dict[str, Any] = {  # the client's annotations say int where it takes seconds
             "connect_timeout": server.connect_timeout,
@@ -138,7 +143,7 @@ class Connection:
 
             def give_up() -> None:
                 if len(self._failures) >= len(server.urls):
-                    scope.reschedule(loop.time())
+                    scope.reschedule(loop.time() + _TIDY_UP)
 
             self._failed = give_up
             try:
@@ -192,6 +197,12 @@ class Connection:
         except (OSError, ValueError):
             return b""
 
+    def _verdict(self, error: Exception) -> GatewayError:
+        """Choose among what failed: a refusal says more than the reset that follows it."""
+        verdicts = [self._translated(one) for one in (self._failures or [error])]
+        refusals = (one for one in verdicts if isinstance(one, ConfigError))
+        return next(refusals, verdicts[-1])
+
     def _translated(self, error: Exception) -> GatewayError:
         where = f"connecting to {self._server.name}"
         reason = _reason(error)
@@ -216,8 +227,9 @@ class Connection:
         elif "permissions violation" in str(error):
             for listener in tuple(self.listeners):
                 listener.denied(str(error))
-        elif self.online.is_set():
-            logger.warning("%s: %s", self._server.name, _reason(error))
+        elif self.online.is_set() and (reason := _reason(error)) != self._said:
+            self._said = reason
+            logger.warning("%s: %s", self._server.name, reason)
 
     async def _on_disconnected(self) -> None:
         if self.online.is_set():
@@ -226,6 +238,7 @@ class Connection:
 
     async def _on_reconnected(self) -> None:
         logger.info("%s: connected again", self._server.name)
+        self._said = ""
         self.online.set()
         for listener in tuple(self.listeners):
             listener.reconnected()

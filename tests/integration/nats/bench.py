@@ -151,9 +151,7 @@ class Bench:
     ) -> Running:
         """Run a source of `spec`."""
         subscription = Subscription("default", "NATSTrigger", trigger, "hello", spec)
-        running = Running(
-            NatsSource(subscription, self._context()), intake or RecordingIntake()
-        )
+        running = Running(NatsSource(subscription, self._context()), intake or RecordingIntake())
         self._running.append(running)
         return running
 
