@@ -24,6 +24,9 @@ class Service(Protocol):
     body_limit: int
     draining: bool
 
+    def full(self) -> bool:
+        """Whether there are more connections than are served."""
+
     def reserve(self, size: int) -> bool:
         """Whether size more bytes of body may be held."""
 
@@ -59,6 +62,7 @@ class Connection(asyncio.Protocol):
         self._answering = False
         self._streaming = False
         self._write_paused = False
+        self._eof = False
         self._unacknowledged = 0
         self._sent = 0
         self._status = 0
@@ -70,6 +74,8 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self.peer = (transport.get_extra_info("peername") or ("",))[0]
+        if self._service.full():
+            self._refuse(503, "too many connections at once: try again")
 
     def connection_lost(self, error: Exception | None) -> None:
         self._release()
@@ -78,6 +84,7 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """A client that closes its side may still want the answer that it waits for."""
+        self._eof = True
         return self._answering
 
     def data_received(self, data: bytes) -> None:
@@ -150,7 +157,7 @@ class Connection(asyncio.Protocol):
         self._answering = self._streaming = False
         self._sent = self._unacknowledged = 0
         self.waiting_since = self._loop.time()
-        if not keep:
+        if not keep or (self._eof and not self._buffer):
             self._transport.close()
             return
         self._transport.resume_reading()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -158,6 +159,10 @@ class Front:
         """Bytes that are held no more."""
         self._held -= size
 
+    def full(self) -> bool:
+        """Whether there are more connections than are served."""
+        return len(self._connections) > CONNECTION_LIMIT
+
     def own_answer(self, path: str) -> tuple[int, bytes, bytes] | None:
         """Answers of the server itself: is it alive, is the function ready, what has it done."""
         if path == "/healthz":
@@ -213,9 +218,10 @@ def allowed_by(head: Head, unix_now: float) -> float:
     """Seconds that the request's own deadline leaves; infinite without one."""
     text = head.lower.get("x-tidegate-deadline")
     try:
-        return max(0.0, float(text) - unix_now) if text else float("inf")
+        deadline = float(text) if text else math.inf
     except ValueError:
-        return float("inf")
+        return math.inf
+    return max(0.0, deadline - unix_now) if math.isfinite(deadline) else math.inf
 
 
 def access_line(peer: str, head: Head, status: int, size: int) -> str:

@@ -86,6 +86,8 @@ class Pool:
         """Run the call, or raise Unavailable."""
         if not self._loaded:
             raise Unavailable("the function is not loaded yet")
+        if call.deadline <= call.received:
+            raise Unavailable("the call's deadline had passed when it came")
         if len(self._waiting) >= self._settings.queue and self._free_link() is None:
             raise Unavailable("the function is busy and its queue is full")
         self._waiting.append(call)

@@ -1,6 +1,8 @@
 """How functions that do well, and functions that do badly, are served side by side."""
 
 import http.client
+import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -41,7 +43,7 @@ def test_a_call_that_never_gets_its_turn_is_told_to_come_again(
     ):
         running = pool.submit(server.act, "nap", file=tmp_path / "nap", seconds=0.6)
         wait_until((tmp_path / "nap").exists)
-        headers = [("x-tidegate-deadline", "1")]
+        headers = [("x-tidegate-deadline", f"{time.time() + 0.1}")]
         assert server.call("/?do=count", headers=headers).status == 503
         assert running.result().status == 200
 
@@ -150,6 +152,27 @@ def test_pipelined_requests_are_answered_in_order(vector_servers: dict[str, Runn
     assert [f'"path": "/{number}"'.encode() in body for number, body in enumerate(seen)] == [
         True
     ] * 20
+
+
+def test_a_caller_that_has_said_all_still_gets_its_answer(
+    vector_servers: dict[str, Running],
+) -> None:
+    connection = vector_servers["reply"].connect()
+    connection.sendall(encode("/text", "GET", [], b""))
+    connection.shutdown(socket.SHUT_WR)
+    assert read_answer(connection).status == 200
+    assert connection.recv(1) == b""
+
+
+def test_connections_beyond_the_limit_are_told_to_come_again(launcher: Launcher) -> None:
+    with launcher.running("reply") as server:
+        kept = [server.connect() for _ in range(1024)]
+        refused = server.connect()
+        answer = read_answer(refused)
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+        assert refused.recv(1) == b""
+        kept[0].sendall(encode("/text", "GET", [], b""))
+        assert read_answer(kept[0]).status == 200
 
 
 def test_http_1_0_closes_after_the_answer(vector_servers: dict[str, Running]) -> None:

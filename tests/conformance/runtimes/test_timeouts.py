@@ -100,8 +100,14 @@ def test_the_callers_deadline_does_not_lengthen_the_timeout(actor: Running) -> N
     assert time.monotonic() - started < 1.0
 
 
-def test_a_deadline_that_is_no_number_is_ignored(actor: Running) -> None:
-    assert actor.call("/?do=count", headers=[("x-tidegate-deadline", "soon")]).status == 200
+@pytest.mark.parametrize("text", ["soon", "nan", "inf", ""])
+def test_a_deadline_that_is_no_number_is_ignored(actor: Running, text: str) -> None:
+    assert actor.call("/?do=count", headers=[("x-tidegate-deadline", text)]).status == 200
+
+
+def test_a_call_that_comes_too_late_does_not_run(actor: Running) -> None:
+    assert actor.call("/?do=count", headers=earlier(-1)).status == 503
+    assert actor.act("count").json()["count"] == 1
 
 
 def test_the_context_tells_timeout_and_deadline(launcher: Launcher) -> None:
