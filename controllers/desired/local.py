@@ -20,7 +20,7 @@ Lookup = Callable[[str, str, str], Mapping[str, bytes] | None]
 Object = Mapping[str, Any]  # a part of a Kubernetes object, as the user wrote it
 
 
-class FunctionInvalid(ValueError):
+class FunctionInvalid(Exception):
     """The function cannot run as it is written; the message tells its author what to change."""
 
 

@@ -31,8 +31,6 @@ def unpack(packed: bytes, kind: Archive, folder: Path, settings: CodeSettings) -
     try:
         members = _zip_members(packed) if kind is Archive.ZIP else _tar_members(packed)
         _write(members, folder, settings)
-    except FunctionInvalid:
-        raise
     except BROKEN as error:
         raise FunctionInvalid(
             f"unpacking the {kind.value} archive of spec.function: {error}; pack it again, or "
