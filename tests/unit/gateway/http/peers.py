@@ -149,29 +149,16 @@ class Echo:
         self.limit: int | Answer = 1024 * 1024
         self.serving = serving
         self.served: list[Request] = []
-        self.arrived = asyncio.Condition()
-        self._events: list[asyncio.Future[Request]] = []
 
     def limit_for(self, request: Request) -> int | Answer:
         return self.limit
 
     def serve(self, request: Request) -> None:
         self.served.append(request)
-        for waiting in self._events:
-            if not waiting.done():
-                waiting.set_result(request)
-        self._events.clear()
         if self.serving is not None:
             self.serving(request)
         else:
             request.respond(200, [(b"x-path", request.path.encode())], request.body)
-
-    async def next_request(self) -> Request:
-        """The next request that is served."""
-        future: asyncio.Future[Request] = asyncio.get_running_loop().create_future()
-        self._events.append(future)
-        async with asyncio.timeout(5):
-            return await future
 
 
 def leave_open(request: Request) -> None:
