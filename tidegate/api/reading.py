@@ -1,0 +1,208 @@
+"""A JSON value into a typed model, or every mistake in it at once, each a sentence. Pure."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from types import UnionType
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from tidegate.api.model import MISTAKE, Mistake, aliases
+from tidegate.api.problem import Path, listed, nearest, shown
+
+M = TypeVar("M", bound=BaseModel)
+
+_ROUNDS: Final = 12
+
+
+def read(model: type[M], value: Any) -> tuple[M | None, list[Mistake]]:
+    """Return the model of `value`, or None and every mistake that keeps it from being one.
+
+    Rules between fields need fields that are right: after the first errors, the wrong fields
+    are replaced by examples and the rest is judged again, so that nobody mends one mistake
+    only to be told of the next.
+    """
+    found: dict[Path, Mistake] = {}
+    judged, instance = value, None
+    for _ in range(_ROUNDS):
+        try:
+            instance = model.model_validate(judged)
+            break
+        except ValidationError as error:
+            fresh = [_mistake(model, details) for details in error.errors(include_url=False)]
+            fresh = [mistake for mistake in fresh if not _follows(mistake.path, found)]
+            found |= {mistake.path: mistake for mistake in fresh}
+            mended = _mended(model, judged, error)
+        if mended == judged:
+            break
+        judged = mended
+    return (None, list(found.values())) if found else (instance, [])
+
+
+def _follows(path: Path, found: Mapping[Path, Mistake]) -> bool:
+    """Say whether `path` is at, around or inside of a field that was replaced by an example."""
+    return any(path[: len(other)] == other[: len(path)] for other in found)
+
+
+def _mistake(model: type[BaseModel], error: ErrorDetails) -> Mistake:
+    path: Path = tuple(part for part in error["loc"] if part != "[key]")
+    context = error.get("ctx", {})
+    if error["type"] == MISTAKE:
+        return Mistake(context["message"], context["fix"], path)
+    if error["type"] == "missing":
+        return Mistake("is missing", _addition(model, path), path)
+    if error["type"] == "extra_forbidden":
+        return _unknown_field(model, path)
+    if _holds_secrets(model, path):
+        return Mistake("is not text", "write it in quotes", path)
+    return Mistake(*_sentence(error, context), path)
+
+
+def _holds_secrets(model: type[BaseModel], path: Path) -> bool:
+    field = _field_at(model, path[:1])
+    return field is not None and not field.repr
+
+
+def _sentence(error: ErrorDetails, context: Mapping[str, Any]) -> tuple[str, str]:
+    """Say what a built-in check of a single value found."""
+    value = error["input"]
+    expected = _TYPES.get(error["type"])
+    if expected is not None:
+        return f"{shown(value)} is not {expected[0]}", expected[1](value)
+    if error["type"] == "literal_error":
+        return _choice(value, context["expected"])
+    bound = _BOUNDS.get(error["type"])
+    if bound is not None:
+        key, words = bound
+        limit = context[key]
+        return f"{shown(value)} is not {words} {limit:g}", f"write a value {words} {limit:g}"
+    if error["type"] == "string_too_long":
+        longest = context["max_length"]
+        return f"is longer than {longest} characters", "shorten it"
+    if error["type"] == "string_too_short":
+        return "is empty", "write a text, or leave the field out"
+    return error["msg"][:1].lower() + error["msg"][1:], "correct the value"
+
+
+def _choice(value: Any, expected: str) -> tuple[str, str]:
+    choices = [part.strip("'") for part in expected.replace(" or ", ", ").split(", ")]
+    guess = nearest(str(value), choices)
+    fix = f"did you mean {guess}? use {listed(choices)}" if guess else f"use {listed(choices)}"
+    return f"{shown(value)} is not one of the values it takes", fix
+
+
+def _quote_it(value: Any) -> str:
+    is_scalar = isinstance(value, int | float | str)
+    return f'quote it: "{shown(value)}"' if is_scalar else "write a text in quotes"
+
+
+_TYPES: Final[Mapping[str, tuple[str, Callable[[Any], str]]]] = {
+    "string_type": ("text", _quote_it),
+    "bool_type": ("true or false", lambda _: "write true or false, without quotes"),
+    "int_type": ("a whole number", lambda _: "write a whole number, without quotes"),
+    "int_from_float": ("a whole number", lambda _: "write a whole number, without quotes"),
+    "float_type": ("a number", lambda _: "write a number, without quotes"),
+    "tuple_type": ("a list", lambda _: "write each item on a line of its own after a dash"),
+    "dict_type": ("a mapping", lambda _: "write its fields as name: value below it"),
+    "model_type": ("a mapping", lambda _: "write its fields as name: value below it"),
+}
+_BOUNDS: Final[Mapping[str, tuple[str, str]]] = {
+    "greater_than_equal": ("ge", "at least"),
+    "less_than_equal": ("le", "at most"),
+}
+
+
+def _unknown_field(model: type[BaseModel], path: Path) -> Mistake:
+    name, parent = str(path[-1]), model_at(model, path[:-1])
+    known = list(aliases(parent)) if parent is not None else []
+    guess = nearest(name, known)
+    fix = f"did you mean {guess}?" if guess else f"remove it, or use {listed(known)}"
+    return Mistake("is not a known field", fix, path)
+
+
+def _addition(model: type[BaseModel], path: Path) -> str:
+    """Say what to add for the missing field at `path`."""
+    name, field = str(path[-1]), _field_at(model, path)
+    if field is not None and field.examples:
+        return f"add it, for example {name}: {_flow(field.examples[0])}"
+    inner = model_at(model, path)
+    if inner is None:
+        return f"add {name}"
+    required = [field.alias or key for key, field in inner.model_fields.items() if _needed(field)]
+    return f"add {name} with {listed(required, 'and')}" if required else f"add {name}"
+
+
+def _needed(field: FieldInfo) -> bool:
+    return field.is_required() or bool(field.examples)
+
+
+def _flow(value: Any) -> str:
+    """Write a short example the way YAML takes it in one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    text = str(value)
+    return f'"{text}"' if text[:1] in "*@" else text
+
+
+def model_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
+    """Return the model that the field at `path` holds, or None when it holds none."""
+    if not path:
+        return model
+    field = _field_at(model, path)
+    return None if field is None else next(_models(field.annotation), None)
+
+
+def _field_at(model: type[BaseModel], path: Path) -> FieldInfo | None:
+    field = None
+    inner: type[BaseModel] | None = model
+    for part in path:
+        if isinstance(part, int):
+            continue
+        name = None if inner is None else aliases(inner).get(part)
+        if inner is None or name is None:
+            return None
+        field = inner.model_fields[name]
+        inner = next(_models(field.annotation), None)
+    return field
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Find the models inside of Optional, Annotated and tuple."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) in (Annotated, Union, UnionType, tuple):
+        for inner in get_args(annotation):
+            yield from _models(inner)
+
+
+def _mended(model: type[BaseModel], value: Any, error: ValidationError) -> Any:
+    """Return a copy of `value` in which what `error` names is an example, or gone."""
+    mended = copy.deepcopy(value)
+    paths = {tuple(details["loc"]) for details in error.errors(include_url=False)}
+    for path in sorted(paths, key=_last_first, reverse=True):
+        field = _field_at(model, path)
+        _replace(mended, path, field.examples if field is not None else None)
+    return mended
+
+
+def _last_first(path: Path) -> tuple[tuple[int, int, str], ...]:
+    return tuple((1, part, "") if isinstance(part, int) else (0, 0, part) for part in path)
+
+
+def _replace(value: Any, path: Path, examples: list[Any] | None) -> None:
+    for part in path[:-1]:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return
+    last = path[-1] if path else None
+    if isinstance(value, dict) and isinstance(last, str):
+        value.pop(last, None)
+        if examples:
+            value[last] = examples[0]
+    elif isinstance(value, list) and isinstance(last, int):
+        del value[last : last + 1]
