@@ -1,0 +1,259 @@
+"""Problems between objects that are each right on their own. Pure."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from tidegate.api.core_kinds import Secret
+from tidegate.api.function import Function
+from tidegate.api.http_trigger import HTTPTrigger
+from tidegate.api.kafka_trigger import KafkaTrigger
+from tidegate.api.kinds import Trigger
+from tidegate.api.kinesis_trigger import KinesisTrigger
+from tidegate.api.metadata import Resource
+from tidegate.api.nats_trigger import NATSTrigger
+from tidegate.api.problem import Path, Problem, Severity, field_text, listed, nearest, quoted
+from tidegate.api.subscriptions import selected
+
+R = TypeVar("R", bound=Resource)
+
+# A function's ConfigMap has these keys beside its source file, which an archive names bare.
+_RESERVED_FILES: Final = frozenset({"handler", "Gemfile"})
+# Importing one of these under the user's module name would give the user's file to everybody.
+_PYTHON_MODULES: Final = sys.stdlib_module_names - {"test"}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What exists beside the objects. None is "not known", and nothing is said about it.
+
+    `secrets` maps namespace and name to the keys of each Secret; those among the objects count
+    as well. `runtimes` are the names that `spec.runtime` may have.
+    """
+
+    runtimes: Collection[str] | None = None
+    secrets: Mapping[tuple[str, str], Collection[str]] | None = None
+
+
+def check(resources: Iterable[Resource], known: Known | None = None) -> list[Problem]:
+    """Name what is wrong between `resources`; a warning may mend itself, as when a part is late."""
+    every, beside = list(resources), known or Known()
+    functions = [each for each in every if isinstance(each, Function)]
+    triggers = [each for each in every if isinstance(each, Trigger)]
+    routes = [each for each in every if isinstance(each, HTTPTrigger)]
+    return [
+        *_same_names(every),
+        *_same_routes(routes),
+        *_missing_functions(triggers, functions),
+        *_selections(triggers, functions),
+        *_colliding_files(functions),
+        *_unknown_runtimes(functions, beside.runtimes),
+        *_missing_secrets(triggers, every, beside.secrets),
+    ]
+
+
+def _problem(
+    resource: Resource,
+    path: Path,
+    message: str,
+    fix: str,
+    severity: Severity = Severity.ERROR,
+) -> Problem:
+    origin = resource.origin
+    place = (origin.file, origin.line(path))
+    return Problem(message, fix, *place, str(resource), field_text(path), severity)
+
+
+def _place(resource: Resource) -> str:
+    origin = resource.origin
+    where = f" ({origin.file}:{origin.line()})" if origin.file else ""
+    return f"{resource}{where}"
+
+
+def _grouped(items: Iterable[R], key: Callable[[R], Hashable]) -> Iterator[tuple[R, R]]:
+    """Pair every item that repeats a key with the first that has it."""
+    first: dict[Hashable, R] = {}
+    for item in items:
+        original = first.setdefault(key(item), item)
+        if original is not item:
+            yield original, item
+
+
+def _same_names(resources: Iterable[Resource]) -> Iterator[Problem]:
+    for original, again in _grouped(resources, str):
+        message = f"is there already: {_place(original)}"
+        yield _problem(again, ("metadata", "name"), message, "rename one of them or remove it")
+
+
+def _same_routes(triggers: Iterable[HTTPTrigger]) -> Iterator[Problem]:
+    by_place: dict[tuple[str, str], list[HTTPTrigger]] = defaultdict(list)
+    for trigger in triggers:
+        others = by_place[trigger.spec.host_name.lower(), trigger.spec.route_path.rstrip("/")]
+        rivals = [other for other in others if _share_a_method(other, trigger)]
+        others.append(trigger)
+        for rival in rivals[:1]:
+            where = f"{trigger.spec.host_name or 'any host'}, {trigger.spec.route_path}"
+            message = f"{where} is taken by {_place(rival)}"
+            fix = "change path, host-name or methods of one of them"
+            yield _problem(trigger, ("spec", "path"), message, fix)
+
+
+def _share_a_method(one: HTTPTrigger, other: HTTPTrigger) -> bool:
+    """An empty list of methods is a default of its own: a listed method goes before it."""
+    ours, theirs = set(one.spec.methods), set(other.spec.methods)
+    return bool(ours & theirs) or not (ours or theirs)
+
+
+def _missing_functions(
+    triggers: Iterable[Trigger], functions: Iterable[Function]
+) -> Iterator[Problem]:
+    names: dict[str, set[str]] = defaultdict(set)
+    for function in functions:
+        names[function.namespace].add(function.name)
+    for trigger in triggers:
+        present = names[trigger.namespace]
+        for path, name in _function_names(trigger):
+            if name not in present:
+                message = f"function {quoted(name)} is not in namespace {trigger.namespace}"
+                fix = _nearest_fix(name, present, "add the function; calls wait for it until then")
+                yield _problem(trigger, path, message, fix, Severity.WARNING)
+
+
+def _function_names(trigger: Trigger) -> Iterator[tuple[Path, str]]:
+    if not isinstance(trigger, KafkaTrigger | NATSTrigger):
+        yield ("spec", "function-name"), trigger.spec.function_name
+    dead_letter = trigger.spec.delivery.dead_letter
+    if dead_letter is not None and dead_letter.function is not None:
+        yield ("spec", "delivery", "deadLetter", "function"), dead_letter.function
+
+
+def _nearest_fix(name: str, present: Iterable[str], otherwise: str) -> str:
+    guess = nearest(name, present)
+    return f"did you mean {guess}?" if guess else otherwise
+
+
+def _selections(triggers: Iterable[Trigger], functions: list[Function]) -> Iterator[Problem]:
+    for trigger in triggers:
+        if isinstance(trigger, KafkaTrigger | NATSTrigger):
+            found = selected(trigger, functions)
+            if not found:
+                yield _nothing_selected(trigger, functions)
+            yield from _shared_consumers(trigger, found)
+            yield from _looping_dead_letter(trigger, found)
+
+
+def _nothing_selected(trigger: KafkaTrigger | NATSTrigger, functions: list[Function]) -> Problem:
+    path = ("spec", "functionSelector")
+    message = f"selects no function of namespace {trigger.namespace}"
+    fix = "give a function these labels under metadata.labels"
+    wanted = trigger.spec.function_selector.match_labels.get("function")
+    here = {each.name for each in functions if each.namespace == trigger.namespace}
+    if wanted in here:
+        fix = f"add labels: {{function: {wanted}}} to the metadata of function {wanted}"
+    return _problem(trigger, path, message, fix, Severity.WARNING)
+
+
+def _shared_consumers(
+    trigger: KafkaTrigger | NATSTrigger, found: list[Function]
+) -> Iterator[Problem]:
+    for path, name in _consumer_names(trigger):
+        if name and len(found) > 1:
+            functions = listed((function.name for function in found), "and")
+            message = f"{quoted(name)} is shared by {functions}: each event reaches one of them"
+            fix = "leave it out, so that each function has its own, or select one function"
+            yield _problem(trigger, path, message, fix, Severity.WARNING)
+
+
+def _consumer_names(trigger: KafkaTrigger | NATSTrigger) -> Iterator[tuple[Path, str]]:
+    if isinstance(trigger, KafkaTrigger):
+        yield ("spec", "group"), trigger.spec.group
+        return
+    yield ("spec", "queue"), trigger.spec.queue
+    if trigger.spec.jetstream is not None:
+        yield ("spec", "jetstream", "durable"), trigger.spec.jetstream.durable
+
+
+def _looping_dead_letter(
+    trigger: KafkaTrigger | NATSTrigger, found: list[Function]
+) -> Iterator[Problem]:
+    target = trigger.spec.delivery.loops_to("function")
+    if target in {function.name for function in found}:
+        path = ("spec", "delivery", "deadLetter", "function")
+        message = f"{quoted(target)} is one of the functions that this trigger feeds"
+        yield _problem(trigger, path, message, "send dead letters to another function")
+
+
+def _colliding_files(functions: Iterable[Function]) -> Iterator[Problem]:
+    for function in functions:
+        module, spec = function.spec.module, function.spec
+        path = ("spec", "handler")
+        is_archive = "+zip" in spec.function_content_type or "tar" in spec.function_content_type
+        if is_archive and module in _RESERVED_FILES:
+            message = f"a file named {quoted(module)} is written beside the code already"
+            yield _problem(function, path, message, "rename the module of the handler")
+        if spec.runtime.startswith("python") and module in _PYTHON_MODULES:
+            message = f"{quoted(module)} is also a module of Python itself, which it would hide"
+            fix = "rename the module of the handler"
+            yield _problem(function, path, message, fix, Severity.WARNING)
+
+
+def _unknown_runtimes(
+    functions: Iterable[Function], runtimes: Collection[str] | None
+) -> Iterator[Problem]:
+    for function in functions:
+        runtime = function.spec.runtime
+        if runtimes and runtime and runtime not in runtimes and not function.spec.image:
+            message = f"{quoted(runtime)} is not a runtime that is there"
+            fix = f"use {listed(sorted(runtimes))}"
+            yield _problem(function, ("spec", "runtime"), message, fix)
+
+
+def _missing_secrets(
+    triggers: Iterable[Trigger],
+    resources: Iterable[Resource],
+    secrets: Mapping[tuple[str, str], Collection[str]] | None,
+) -> Iterator[Problem]:
+    if secrets is None:
+        return
+    written = [each for each in resources if isinstance(each, Secret)]
+    keys = dict(secrets) | {(each.namespace, each.name): each.values.keys() for each in written}
+    for trigger in triggers:
+        for path, name, needed in _secret_needs(trigger):
+            yield from _secret_problems(trigger, path, keys.get((trigger.namespace, name)), needed)
+
+
+def _secret_problems(
+    trigger: Trigger, path: Path, keys: Collection[str] | None, needed: tuple[str, ...]
+) -> Iterator[Problem]:
+    if keys is None:
+        message = f"there is no such Secret in namespace {trigger.namespace}"
+        fix = f"create it with {listed(needed, 'and')}" if needed else "create it"
+        yield _problem(trigger, path, message, fix)
+        return
+    for key in needed:
+        if key not in keys:
+            fix = f"add the key {key} to the Secret"
+            yield _problem(trigger, path, f"the Secret has no key {quoted(key)}", fix)
+
+
+def _secret_needs(trigger: Trigger) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
+    """Name the Secrets of a trigger and the keys that each must have."""
+    needs: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    match trigger:
+        case HTTPTrigger(spec=spec):
+            needs = (
+                ("tls-secret", spec.tls_secret, ("tls.crt", "tls.key")),
+                ("basic-auth-secret", spec.basic_auth_secret, ("auth",)),
+            )
+        case KinesisTrigger(spec=spec):
+            aws = ("aws_access_key_id", "aws_secret_access_key")
+            needs = (("secret", spec.secret, aws),)
+        case KafkaTrigger(spec=spec):
+            needs = (("secret", spec.secret, ()),)
+        case NATSTrigger(spec=spec):
+            needs = (("secret", spec.secret, ()),)
+    return ((("spec", field), name, keys) for field, name, keys in needs if name)
