@@ -84,8 +84,10 @@ def test_a_function_that_ends_its_process_fails_its_own_call_alone(
 
 
 def test_a_forked_child_gives_no_answer(actor: Running) -> None:
-    assert actor.act("fork").body == b"the parent"
-    assert actor.act("count").status == 200
+    worker = actor.act("count").json()["pid"]
+    for _ in range(5):
+        assert actor.act("fork").body == b"the parent"
+    assert {actor.act("count").json()["pid"] for _ in range(20)} == {worker}
 
 
 def test_what_a_function_prints_goes_to_stdout_whole(launcher: Launcher) -> None:
@@ -124,7 +126,8 @@ def test_a_slow_reader_stops_the_stream_and_not_the_server(launcher: Launcher) -
         connection = server.connect()
         connection.sendall(encode("/?do=endless", "GET", [], b""))
         connection.recv(4096)
-        assert server.act("count").status == 200
+        for _ in range(200):  # time enough for an unbounded stream to fill the memory
+            assert server.act("count").status == 200
         front = Path(f"/proc/{server.process.pid}/statm").read_text().split()
         assert int(front[1]) * 4096 < 64 * 1024 * 1024
 
