@@ -101,15 +101,20 @@ class Pool:
         connection in use and touches no other request.
         """
         connection = self._idle.pop() if self._idle else await self._acquire(deadline, fresh=False)
-        reused = connection.reused
-        if connection.usable:
+        while True:
+            reused = connection.reused
+            future = connection.send(head, body, deadline, stream)
+            if deadline < self._sweep.next:
+                self._sweep.watch(deadline)
             try:
-                return await self._exchange(connection, head, body, deadline, stream)
+                return await future
             except ConnectionDied as error:
                 if not (reused and error.before_response):
                     raise
-        connection = await self._acquire(deadline, fresh=True)
-        return await self._exchange(connection, head, body, deadline, stream)
+            except asyncio.CancelledError:
+                connection.give_up(future)
+                raise
+            connection = await self._acquire(deadline, fresh=True)
 
     async def close(self) -> None:
         """Fail what is under way with PoolClosed and close every connection. May be repeated."""
@@ -125,40 +130,17 @@ class Pool:
             await self._emptied.wait()
         self._sweep.stop()
 
-    async def _exchange(
-        self,
-        connection: ClientConnection,
-        head: bytes,
-        body: bytes,
-        deadline: float,
-        stream: BodyStream | None,
-    ) -> Response:
-        future = connection.send(head, body, deadline, stream)
-        if deadline < self._sweep.next:
-            self._sweep.watch(deadline)
-        try:
-            return await future
-        except asyncio.CancelledError:
-            connection.give_up(future)
-            raise
-
     # Connections call these.
 
     def idle(self, connection: ClientConnection) -> None:
         """Take back a connection after an exchange."""
-        now = asyncio.get_running_loop().time()
+        now = connection.now()
         if self._closed or now >= connection.retire_at:
             connection.abort()
-            return
-        waiter = self._next_waiter()
-        if waiter is None:
-            self._rest(connection, now)
-        elif waiter.fresh:
-            connection.abort()  # its slot goes to the waiter when the connection is gone
-            self._waiters[waiter] = None
-            self._waiters.move_to_end(waiter, last=False)
+        elif self._waiters:
+            self._give(connection, now)
         else:
-            waiter.future.set_result(connection)
+            self._rest(connection, now)
 
     def lost(self, connection: ClientConnection) -> None:
         """Forget a connection that is gone; its slot is free."""
@@ -276,9 +258,19 @@ class Pool:
                 return waiter
         return None
 
+    def _give(self, connection: ClientConnection, now: float) -> None:
+        waiter = self._next_waiter()
+        if waiter is None:
+            self._rest(connection, now)
+        elif waiter.fresh:
+            connection.abort()  # its slot goes to the waiter when the connection is gone
+            self._waiters[waiter] = None
+            self._waiters.move_to_end(waiter, last=False)
+        else:
+            waiter.future.set_result(connection)
+
     def _rest(self, connection: ClientConnection, now: float) -> None:
-        until = min(now + self.settings.idle, connection.retire_at)
-        connection.deadline = until
+        until = connection.deadline = now + self.settings.idle
         self._idle.append(connection)
         if until < self._sweep.next:
             self._sweep.watch(until)

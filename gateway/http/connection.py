@@ -66,8 +66,11 @@ class ClientConnection(asyncio.BufferedProtocol):
         "_head_done",
         "_head_size",
         "_headers",
+        "_is_1_1",
         "_keep",
         "_length_known",
+        "_loop",
+        "_max_head",
         "_overhead",
         "_owner",
         "_parser",
@@ -80,37 +83,39 @@ class ClientConnection(asyncio.BufferedProtocol):
         "_view",
         "_without_body",
         "deadline",
+        "now",
         "retire_at",
         "reused",
     )
-
-    # What belongs to one exchange; _clear() sets it.
-    _body: bytes | bytearray
-    _complete: bool
-    _eof_framed: bool
-    _head_done: bool
-    _head_size: int
-    _headers: Headers
-    _keep: bool
-    _length_known: bool
-    _overhead: int
-    _received: bool
-    _status: int
-    _without_body: bool
 
     def __init__(self, owner: ConnectionOwner, retire_at: float) -> None:
         self._owner = owner
         self._view = memoryview(owner.buffer)
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+        self.now = self._loop.time
         self._future: asyncio.Future[Response] | None = None
         self._stream: BodyStream | None = None
+        self._max_head = owner.limits.head
         self._unsent = False
         self._paused = False
+        self._status = 0
+        self._headers: Headers = []
+        self._body: bytes | bytearray = b""
+        self._head_size = 0
+        self._overhead = 0  # bytes since the last progress
+        self._received = False
+        self._is_1_1 = False
+        self._head_done = False
+        self._complete = False
+        self._keep = False
+        self._length_known = False
+        self._eof_framed = False
+        self._without_body = False
         self.retire_at = retire_at
         self.deadline = FOREVER
         self.reused = False
-        self._clear()
 
     @property
     def usable(self) -> bool:
@@ -121,11 +126,24 @@ class ClientConnection(asyncio.BufferedProtocol):
     def send(
         self, head: bytes, body: bytes, deadline: float, stream: BodyStream | None
     ) -> asyncio.Future[Response]:
-        """Write the request at once; the future is the exchange."""
-        transport = cast(asyncio.Transport, self._transport)
-        future = asyncio.get_running_loop().create_future()
+        """Write the request at once; the future is the exchange.
+
+        On a connection that is gone already, it fails as one that died before any byte.
+        """
+        self._received = False
+        transport = self._transport
+        future = self._loop.create_future()
+        if transport is None or transport.is_closing():
+            future.set_exception(self._death())
+            return future
         self._future = future
         self.deadline = deadline
+        self._overhead = 0
+        self._head_size = 0
+        self._complete = False
+        self._head_done = False
+        self._length_known = False
+        self._eof_framed = False
         self._without_body = head.startswith(b"HEAD ")
         if stream is not None:
             self._stream = stream
@@ -209,15 +227,21 @@ class ClientConnection(asyncio.BufferedProtocol):
         if self._future is None:
             self.abort()  # bytes that nobody asked for
             return
-        if not self._received:
-            self._received = True
-            if self._view[0] != _H:
-                self.fail(self._violation("the answer does not begin with HTTP/"))
-                return
-        if not self._feed(nbytes):
+        if not self._received and not self._begins_well(nbytes):
+            self.fail(self._violation("the answer does not begin with HTTP/"))
             return
+        self._overhead += nbytes
+        parser = self._parser
+        assert parser is not None
+        try:
+            parser.feed_data(self._view[:nbytes])
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._stop_parsing(error)
+        # The parser keeps an unfinished header line itself: its callbacks alone bound nothing.
         if self._complete:
             self._finish()
+        elif self._overhead > self._max_head:
+            self.fail(self._too_much_head())
         elif self._stream is not None and self._head_done:
             self._stream.flush()
 
@@ -236,8 +260,8 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_size += len(name) + len(value) + 4
-        if self._head_size > self._owner.limits.head:
-            raise self._violation(f"its head is larger than {self._owner.limits.head} bytes")
+        if self._head_size > self._max_head:
+            raise self._too_much_head()
         if self._head_done:
             return  # a trailer
         name = name.lower()
@@ -251,7 +275,8 @@ class ClientConnection(asyncio.BufferedProtocol):
     def on_headers_complete(self) -> None:
         if self._complete:
             return
-        parser = cast(httptools.HttpResponseParser, self._parser)
+        parser = self._parser
+        assert parser is not None
         status = parser.get_status_code()
         if status < 200:
             self._check_informational(status)
@@ -261,7 +286,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._status = status
         self._head_done = True
         self._keep = parser.should_keep_alive()
-        if parser.get_http_version() != "1.1":
+        if not self._is_1_1 and parser.get_http_version() != "1.1":
             self._check_old_version(parser.get_http_version())
         if status in (204, 304):
             self._without_body = True
@@ -299,23 +324,20 @@ class ClientConnection(asyncio.BufferedProtocol):
         elif not self._complete:
             self._end_body()
 
-    def _feed(self, nbytes: int) -> bool:
-        self._overhead += nbytes
-        parser = cast(httptools.HttpResponseParser, self._parser)
-        try:
-            parser.feed_data(self._view[:nbytes])
-        except httptools.HttpParserCallbackError as error:
-            self.fail(self._cause(error))
-            return False
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if not self._complete:
-                self.fail(self._violation(str(error)))
-                return False
+    def _begins_well(self, nbytes: int) -> bool:
+        """Look at the first bytes of an answer, which the parser would forgive too much."""
+        self._received = True
+        self._is_1_1 = nbytes > 9 and self._owner.buffer.startswith(b"HTTP/1.1 ")
+        return self._is_1_1 or self._view[0] == _H
+
+    def _stop_parsing(self, error: httptools.HttpParserError | httptools.HttpParserUpgrade) -> None:
+        if isinstance(error, httptools.HttpParserCallbackError):
+            # What our own callback raised; the parser only passes it on as context.
+            self.fail(error.__context__ or self._violation(str(error)))
+        elif not self._complete:
+            self.fail(self._violation(str(error)))
+        else:
             self._keep = False  # the answer is whole; what follows it is not ours
-        # The parser keeps an unfinished header line itself: its callbacks alone bound nothing.
-        if self._overhead > self._owner.limits.head and not self._complete:
-            self.fail(self._violation(f"its head is larger than {self._owner.limits.head} bytes"))
-        return self._future is not None
 
     def _check_coding(self, value: bytes) -> None:
         if self._length_known or value.lower() != b"chunked":
@@ -331,6 +353,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         if status < 100 or status == 101:
             raise self._violation(f"its status is {status}")
         self._length_known = False
+        self._is_1_1 = False  # seen of the first head only
 
     def _end_body(self) -> None:
         self._complete = True
@@ -338,17 +361,20 @@ class ClientConnection(asyncio.BufferedProtocol):
             self._stream.end()
 
     def _finish(self) -> None:
-        future = cast("asyncio.Future[Response]", self._future)
+        future = self._future
+        if future is None:
+            return  # it failed in the middle of the parser's callbacks
         body = self._body
-        response = Response(
-            self._status, self._headers, body if isinstance(body, bytes) else bytes(body)
-        )
-        keep = self._keep and not self._unsent
+        if isinstance(body, bytearray):
+            body = bytes(body)
+        response = Response(self._status, self._headers, body)
         self._future = None
         self._stream = None
-        self._clear()
-        if keep:
-            self.resume()
+        self._headers = []
+        self._body = b""
+        if self._keep and not self._unsent:
+            if self._paused:
+                self.resume()
             self.reused = True
             self._owner.idle(self)
         else:
@@ -362,20 +388,6 @@ class ClientConnection(asyncio.BufferedProtocol):
         elif self._transport is not None:
             self._transport.close()
 
-    def _clear(self) -> None:
-        self._status = 0
-        self._headers = []
-        self._body = b""
-        self._head_size = 0
-        self._overhead = 0
-        self._received = False
-        self._head_done = False
-        self._complete = False
-        self._keep = False
-        self._length_known = False
-        self._eof_framed = False
-        self._without_body = False
-
     def _death(self) -> ConnectionDied:
         text = f"calling {self._owner.endpoint}: the connection died before the answer was complete"
         return ConnectionDied(text, before_response=not self._received)
@@ -383,6 +395,5 @@ class ClientConnection(asyncio.BufferedProtocol):
     def _violation(self, what: str) -> ProtocolViolation:
         return ProtocolViolation(f"calling {self._owner.endpoint}: broken HTTP: {what}")
 
-    def _cause(self, error: httptools.HttpParserCallbackError) -> BaseException:
-        """What our own callback raised; the parser only passes it on as context."""
-        return error.__context__ or self._violation(str(error))
+    def _too_much_head(self) -> ProtocolViolation:
+        return self._violation(f"its head is larger than {self._max_head} bytes")

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.http.headers import Headers
 from gateway.http.request import Answer, plain_answer
@@ -29,8 +30,7 @@ class Framing:
     expects: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A request target: path and query as they came, and the authority of an absolute form."""
 
     path: str

@@ -79,7 +79,6 @@ class ServerConnection(asyncio.BufferedProtocol):
         "_cut",
         "_expects",
         "_final",
-        "_head_size",
         "_headers",
         "_in_head",
         "_limit",
@@ -109,8 +108,7 @@ class ServerConnection(asyncio.BufferedProtocol):
         self._reading: Request | None = None
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head_size = 0
-        self._overhead = 0
+        self._overhead = 0  # bytes since the last progress
         self._body: bytes | bytearray = b""
         self._body_size = 0
         self._reserved = 0
@@ -241,23 +239,19 @@ class ServerConnection(asyncio.BufferedProtocol):
         self._in_head = True
         self._url = b""
         self._headers = []
-        self._head_size = 0
 
     def on_url(self, url: bytes) -> None:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_size += len(name) + len(value) + 4
-        settings = self._server.settings
-        if self._head_size > settings.max_head or len(self._headers) >= settings.max_headers:
-            raise refuse(431, "The request's head is too large.")
-        if self._reading is None:
+        if self._reading is None:  # else a trailer
             self._headers.append((name.lower(), value.strip()))
 
     def on_headers_complete(self) -> None:
         if self._final:
             return
-        parser = cast(httptools.HttpRequestParser, self._parser)
+        parser = self._parser
+        assert parser is not None
         method = read_method(parser.get_method())
         request = Request(self, method, self._url, read_version(parser.get_http_version()))
         self._queue.append(request)
@@ -298,6 +292,7 @@ class ServerConnection(asyncio.BufferedProtocol):
         self._final = not request.keep_alive
 
     def _read_head(self, request: Request, parser: httptools.HttpRequestParser) -> None:
+        self._check_size()
         target = read_target(self._url)
         framing, host = read_framing(self._headers, request.version)
         if target.authority is not None:
@@ -313,6 +308,14 @@ class ServerConnection(asyncio.BufferedProtocol):
             request.keep_alive = False
             self._parser = self._body_parser(framing.length)
         self._admit(request, framing.length)
+
+    def _check_size(self) -> None:
+        settings, headers = self._server.settings, self._headers
+        too_large = self._overhead > settings.max_head and (
+            sum(len(name) + len(value) + 4 for name, value in headers) > settings.max_head
+        )
+        if too_large or len(headers) > settings.max_headers:
+            raise refuse(431, "The request's head is too large.")
 
     def _admit(self, request: Request, length: int | None) -> None:
         verdict = self._server.application.limit_for(request)
@@ -345,7 +348,8 @@ class ServerConnection(asyncio.BufferedProtocol):
 
     def _feed(self, data: memoryview) -> None:
         self._overhead += len(data)
-        parser = cast(httptools.HttpRequestParser, self._parser)
+        parser = self._parser
+        assert parser is not None
         try:
             parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.http.connection import ClientConnection, ResponseLimits
-from gateway.http.errors import HttpError
+from gateway.http.errors import ConnectionDied, HttpError
 from gateway.http.request import Request
 from gateway.http.server import Server
 from gateway.http.server_connection import ServerConnection
@@ -130,6 +130,22 @@ async def client_outcome(data: bytes, cuts: list[int]) -> object:
     except HttpError as error:
         return type(error)
     return (response.status, response.headers, response.body)
+
+
+async def test_a_connection_that_closed_between_two_requests_fails_before_any_byte() -> None:
+    owner, wire = Owner(), Wire()
+    connection = ClientConnection(owner, retire_at=0)
+    connection.connection_made(wire)
+    first = connection.send(b"POST / HTTP/1.1\r\n\r\n", b"", 0, None)
+    connection.get_buffer(0)[: len(ANSWERS[0])] = ANSWERS[0]
+    connection.buffer_updated(len(ANSWERS[0]))
+    assert first.result().status == 200
+    assert owner.kept
+    wire.closed = True
+    second = connection.send(b"POST / HTTP/1.1\r\n\r\n", b"", 0, None)
+    error = second.exception()
+    assert isinstance(error, ConnectionDied)
+    assert error.before_response
 
 
 async def server_outcome(data: bytes, cuts: list[int]) -> tuple[object, bytes]:

@@ -175,7 +175,7 @@ REFUSED = {
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00", 400),
     "strange expectation": (POST.replace(b"Host", b"Expect: tea\r\nHost"), 417),
     "huge header": (b"GET / HTTP/1.1\r\nA: " + b"x" * 40_000, 431),
-    "many headers": (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200, 431),
+    "many headers": (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200 + b"\r\n", 431),
     "endless empty lines": (b"\r\n" * 20_000, 431),
     "bad chunk": (GET.replace(b"Host", b"Transfer-Encoding: chunked\r\nHost") + b"zz\r\n", 400),
 }
