@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -54,6 +55,16 @@ class NatsServer:
         """End the process as a crash would."""
         assert self._process is not None
         self._process.kill()
+
+    def freeze(self) -> None:
+        """Stop the process without ending it: connections stay and nothing answers."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen process go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     async def ended(self) -> None:
         """Wait for the end of a process that was told to."""

@@ -124,6 +124,24 @@ class Connection:
         except (OSError, nats.errors.Error) as error:
             logger.warning("%s: closing the connection: %s", self._server.name, _reason(error))
 
+    async def confirmed(self) -> None:
+        """Return when the server has read all that was published before.
+
+        One flush is not enough: the client writes its PING ahead of what it has buffered.
+        """
+        await self.client.flush()
+        await self.client.flush()
+
+    async def withdraw(self, subscription: Any) -> None:
+        """End a subscription; return when all that was on its way went through its callback.
+
+        The client's own drain lets the PING overtake its UNSUB, and loses what the server sends
+        in between; so the UNSUB goes first, for which the client has no public call.
+        """
+        await self.client._send_unsubscribe(subscription._id)
+        await self.confirmed()
+        await subscription.drain()
+
     async def _connect(self, tls: ssl.SSLContext | None) -> None:
         """Try until the first success or the failure of every address.
 

@@ -108,7 +108,7 @@ class CoreReader:
                     pending_msgs_limit=limits.queued_events,
                     pending_bytes_limit=limits.queued_bytes,
                 )
-                await connection.client.flush()
+                await connection.confirmed()
         except nats.errors.BadSubjectError as error:
             raise ConfigError(
                 f"{self._name}: {spec.subject!r} is no NATS subject; use tokens joined by dots"
@@ -122,11 +122,11 @@ class CoreReader:
     async def _unsubscribe(self) -> None:
         """Stop the flow; what the client already has still goes in while there is credit."""
         subscription, self._subscription = self._subscription, None
-        if subscription is None:
+        if subscription is None or self._connection is None:
             return
         try:
             async with asyncio.timeout(FLUSH_TIMEOUT):
-                await subscription.drain()
+                await self._connection.withdraw(subscription)
         except (OSError, nats.errors.Error):
             logger.warning(
                 "%s: stopped with %d events unread, which core NATS does not keep",

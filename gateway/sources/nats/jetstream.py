@@ -33,7 +33,8 @@ _VERBS = {
     Outcome.DEAD_LETTERED: TERM,
     Outcome.RELEASED: NAK,
 }
-_ENDED_WELL = ("message size exceeds maxbytes", "batch completed")
+_TOO_LARGE = "message size exceeds maxbytes"
+_ENDED_WELL = (_TOO_LARGE, "batch completed")
 _PUSH_AT = 64
 _SECOND = 1_000_000_000
 _FRAME = 16 * 1024
@@ -214,7 +215,6 @@ class JetStreamReader:
             await self._rebind()
         elif self._intake.credit <= 0 and not self._pulls.outstanding:
             await self._intake.room()
-            await self._pull()
         else:
             await self._pull()
             await self._wait(self._until_silence())
@@ -339,10 +339,12 @@ class JetStreamReader:
             return
         owed = headers.get("Nats-Pending-Messages", "")
         number = subject.rpartition(".")[2]
-        self._pulls.ended(
+        batch = self._pulls.ended(
             int(number) if number.isdigit() else 0, int(owed) if owed.isdigit() else None
         )
-        if status in ("404", "408") or said in _ENDED_WELL:
+        # A request that got nothing because one message is too large would end so for ever.
+        stuck = said == _TOO_LARGE and owed == str(batch)
+        if status in ("404", "408") or (said in _ENDED_WELL and not stuck):
             self._tries = 0
             self._intake.polled()
             self._wake.set()
@@ -405,7 +407,7 @@ class JetStreamReader:
             return
         try:
             async with asyncio.timeout(self._timing.farewell):
-                await subscription.drain()
+                await self._connection.withdraw(subscription)
         except (OSError, nats.errors.Error) as error:
             logger.warning("%s: stopping to read: %s", self._name, error or "no answer in time")
 

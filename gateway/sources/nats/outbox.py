@@ -69,7 +69,7 @@ class Outbox:
             async with asyncio.timeout(deadline):
                 await self._connection.online.wait()
                 await self.flush()
-                await self._connection.client.flush()
+                await self._connection.confirmed()
         except (OSError, nats.errors.Error):
             return max(len(self._letters), 1)
         return len(self._letters)

@@ -46,14 +46,16 @@ class Pulls:
         """Count messages that came."""
         self.outstanding = max(self.outstanding - messages, 0)
 
-    def ended(self, number: int, owed: int | None) -> None:
+    def ended(self, number: int, owed: int | None) -> int:
         """Note that the server ended a request early, `owed` messages before it was full.
 
-        A server that does not say how many (before 2.9) owed at most the whole batch.
+        A server that does not say how many (before 2.9) owed at most the whole batch. Returns
+        how many messages the request was for, 0 when that is not known any more.
         """
         batch = self._batches.pop(number, 0)
         if number >= self._first:
             self.outstanding = max(self.outstanding - (batch if owed is None else owed), 0)
+        return batch
 
     def forget(self) -> None:
         """Note that no request made so far is open any more."""

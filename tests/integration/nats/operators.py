@@ -11,13 +11,8 @@ from typing import Any
 
 import nkeys
 
-_UNLIMITED = {
-    name: -1
-    for name in (
-        "subs", "data", "payload", "conn", "leaf", "imports", "exports", "mem_storage",
-        "disk_storage", "streams", "consumer",
-    )
-}  # fmt: skip
+_LIMITS = "subs data payload conn leaf imports exports mem_storage disk_storage streams consumer"
+_UNLIMITED = dict.fromkeys(_LIMITS.split(), -1)
 
 
 def new_seed(prefix: int = nkeys.PREFIX_BYTE_USER) -> bytes:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
+import nats
 from nats.aio.client import Client
 from nats.js.api import ConsumerConfig
 
 from gateway.core.delivery import Outcome
 from gateway.errors import ConfigError, SourceUnavailable
 from gateway.settings import LimitSettings
+from gateway.sources.nats.connection import Connection
+from gateway.sources.nats.connection import Server as Address
+from gateway.sources.nats.jetstream import JetStreamReader, Timing
 from tests.fakes.nats_server import NatsServer
-from tests.integration.nats.bench import Bench, RecordingIntake, publish, stream
+from tests.integration.nats.bench import Bench, RecordingIntake, Running, publish, stream
+from tests.support.waiting import until
 
 
 async def acked(client: Client, count: int, durable: str = "hello") -> None:
@@ -24,19 +30,14 @@ async def acked(client: Client, count: int, durable: str = "hello") -> None:
             await asyncio.sleep(0.02)  # the server tells nobody when its floor moves
 
 
-async def made(bench: Bench, intake: RecordingIntake | None = None, **fields: object):
+async def made(bench: Bench, intake: RecordingIntake | None = None, **fields: object) -> Running:
     """Return a running source whose stream and consumer exist."""
     running = bench.start(stream(**fields), intake)
-    async with asyncio.timeout(10):
-        while not await ready(running):
-            await asyncio.sleep(0.01)
-    return running
-
-
-async def ready(running) -> bool:
+    reader = running.source._reader
+    await until(lambda: reader._subscription is not None or running.task.done(), 10)
     if running.task.done():
         running.task.result()
-    return running.source._reader._subscription is not None
+    return running
 
 
 async def test_a_message_becomes_an_event_with_the_identity_of_its_position(
@@ -305,6 +306,61 @@ async def test_filter_subjects_choose_inside_a_stream(bench: Bench, client: Clie
 async def test_a_silent_server_is_checked(server: NatsServer, bench: Bench) -> None:
     running = await made(bench)
     await running.intake.until(lambda: running.intake.polls > 0, 12)
+
+
+async def test_a_domain_is_read_through_its_prefix_and_is_part_of_the_identity(tmp_path) -> None:
+    domain = f'jetstream {{ domain: hub, store_dir: "{tmp_path / "js"}" }}'
+    server = NatsServer(tmp_path / "hub", jetstream=False, config=domain)
+    await server.start()
+    bench = Bench(server.url)
+    running = await made(bench, RecordingIntake(10, Outcome.DELIVERED), domain="hub")
+    async with await nats.connect(server.url) as client:
+        await client.jetstream(domain="hub").publish("orders", b"x")
+        (delivery,) = await running.intake.received(1)
+        await acked(client, 1)
+    assert (delivery.event.id, delivery.event.source) == ("ORDERS:1", "nats:hub/ORDERS")
+    await bench.close()
+    await server.stop()
+
+
+async def test_a_server_that_falls_silent_is_doubted_and_read_again(
+    server: NatsServer, client: Client, caplog
+) -> None:
+    connection = Connection(Address(server.url))
+    await connection.open()
+    intake = RecordingIntake(10, Outcome.DELIVERED)
+    quick = Timing(expires=2.0, heartbeat=0.2, request=0.5)
+    reader = JetStreamReader("orders", stream(), LimitSettings(), quick)
+    task = asyncio.create_task(reader.run(connection, intake))
+    await intake.until(lambda: intake.polls > 0)
+    server.freeze()
+    await until(lambda: "no heartbeat of consumer hello" in caplog.text, 10)
+    server.thaw()
+    await client.jetstream().publish("orders", b"x", timeout=5)
+    await intake.received(1)
+    await acked(client, 1)
+    task.cancel()
+    await asyncio.wait([task])
+    await reader.close()
+    await connection.close()
+
+
+async def test_a_message_larger_than_the_consumer_allows_is_said_without_a_storm(
+    bench: Bench, client: Client, caplog
+) -> None:
+    await client.jetstream().add_stream(name="ORDERS", subjects=["orders"])
+    config = {
+        "durable_name": "hello",
+        "ack_policy": "explicit",
+        "filter_subject": "orders",
+        "max_bytes": 1000,
+    }
+    body = json.dumps({"stream_name": "ORDERS", "config": config}).encode()
+    await client.request("$JS.API.CONSUMER.DURABLE.CREATE.ORDERS.hello", body, timeout=5)
+    await client.jetstream().publish("orders", b"x" * 5000)
+    await made(bench)
+    await asyncio.sleep(1)  # long enough for thousands of requests, were there no backoff
+    assert 1 <= caplog.text.count("message size exceeds maxbytes") <= 5
 
 
 async def test_jetstream_that_is_off_is_said(tmp_path) -> None:

@@ -51,7 +51,7 @@ def test_credentials_never_print_themselves() -> None:
 
 
 def test_a_broken_certificate_names_the_secret() -> None:
-    with pytest.raises(ConfigError, match="secret ns/login: ca.crt, tls.crt or tls.key is not"):
+    with pytest.raises(ConfigError, match=r"secret ns/login: ca\.crt, tls\.crt or"):
         tls_context("ns/login", Credentials(ca="nonsense"))
 
 
