@@ -22,6 +22,9 @@ class Outcome(Enum):
     RELEASED = "released"
     """Handed back: the broker (or the caller who was told) has it again."""
 
+    # Members are singletons; Enum's own hash is a Python call, on the path of every event.
+    __hash__ = object.__hash__
+
 
 class Answer(NamedTuple):
     """What a destination said. `headers` are lower-case; `body` may be cut to a bound."""

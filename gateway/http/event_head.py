@@ -23,6 +23,9 @@ OWN_HEADERS = frozenset(
 
 OWN_PREFIXES = (b"ce-", b"event-")
 
+REMEMBERED = 256
+"""Encoded sources, types and content types that one trigger keeps."""
+
 EVENT_NAMESPACES = {
     "HTTPTrigger": b"httptriggers.kubeless.io",
     "CronJobTrigger": b"cronjobtrigger.kubeless.io",
@@ -48,6 +51,7 @@ class EventHead:
         self._bare_method = b"GET" if kind == "CronJobTrigger" else b"POST"
         self._trace = TraceIds()
         self._encoded: dict[str, bytes] = {}
+        self._content: dict[str, bytes] = {}
 
     def encode(self, event: CloudEvent, endpoint: str, remaining: float) -> bytes:
         """Return the head of a request of the gateway's own.
@@ -57,8 +61,8 @@ class EventHead:
         that no header can carry.
         """
         method = self._bare_method if event.data is None else b"POST"
-        content_type = _line(event.datacontenttype or _guessed_type(event.data))
-        more = _CONTENT % (content_type, content_type) + b"user-agent: tidegate\r\n"
+        content_type = event.datacontenttype or _guessed_type(event.data)
+        more = self._content_lines(content_type) + b"user-agent: tidegate\r\n"
         return self._head(event, (method, b"/", more), endpoint, remaining)
 
     def encode_call(
@@ -67,8 +71,7 @@ class EventHead:
         """Return the head of a caller's request: its own method, target and headers."""
         more = encode_headers(call.headers)
         if event.datacontenttype is not None:
-            content_type = _line(event.datacontenttype)
-            more = _CONTENT % (content_type, content_type) + more
+            more = self._content_lines(event.datacontenttype) + more
         return self._head(event, (call.method, call.target, more), endpoint, remaining)
 
     def _head(
@@ -96,10 +99,23 @@ class EventHead:
     def _remembered(self, text: str) -> bytes:
         encoded = self._encoded.get(text)
         if encoded is None:
-            if len(self._encoded) >= 256:
-                self._encoded.clear()
-            encoded = self._encoded[text] = encode_attribute(text)
+            encoded = _remember(self._encoded, text, encode_attribute(text))
         return encoded
+
+    def _content_lines(self, content_type: str) -> bytes:
+        lines = self._content.get(content_type)
+        if lines is None:
+            value = _line(content_type)
+            lines = _remember(self._content, content_type, _CONTENT % (value, value))
+        return lines
+
+
+def _remember(memory: dict[str, bytes], key: str, value: bytes) -> bytes:
+    """Keep `value`, within a bound: what a trigger repeats is few, what it could send is not."""
+    if len(memory) >= REMEMBERED:
+        memory.clear()
+    memory[key] = value
+    return value
 
 
 def _optional(event: CloudEvent) -> bytes:

@@ -1,0 +1,1 @@
+"""What README says about speed, re-runnable: everything is compared side by side in one run."""
