@@ -158,7 +158,7 @@ def meet(query):
 
 def endless(query):
     while True:
-        yield b"x" * 1000
+        yield b"x" * 65536
 
 
 def broken(query):
