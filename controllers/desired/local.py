@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +17,8 @@ FunctionKey = tuple[str, str]
 Lookup = Callable[[str, str, str], Mapping[str, bytes] | None]
 """(kind, namespace, name) -> the entries of that Secret or ConfigMap, or None without one."""
 
+
+_EXPANSION = re.compile(r"\$\$|\$\(([^()]+)\)")
 
 Object = Mapping[str, Any]  # a part of a Kubernetes object, as the user wrote it
 
@@ -207,10 +210,19 @@ def user_env(function: LocalFunction, lookup: Lookup) -> dict[str, str]:
     env: dict[str, str] = {}
     for variable in function.env:
         if isinstance(variable.value, str):
-            env[variable.name] = variable.value
+            env[variable.name] = _expanded(variable.value, env)
         else:
             env.update(_resolved(function, variable.name, variable.value, lookup))
     return env
+
+
+def _expanded(text: str, env: Mapping[str, str]) -> str:
+    """Replace $(NAME) by a variable named before, as Kubernetes does; $$ stands for one $."""
+
+    def replacement(match: re.Match[str]) -> str:
+        return "$" if match[1] is None else env.get(match[1], match[0])
+
+    return _EXPANSION.sub(replacement, text)
 
 
 def _resolved(

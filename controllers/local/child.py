@@ -115,7 +115,8 @@ class Child:
         """
         try:
             if not await self.exited_within(grace):
-                self._process.terminate()
+                with suppress(ProcessLookupError):  # it may have exited in this very step
+                    self._process.terminate()
                 await self.exited_within(timeout)
         finally:
             await self.kill()

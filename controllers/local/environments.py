@@ -35,6 +35,7 @@ class Environments:
         self._settings = settings
         self._root = settings.state_dir / "environments"
         self._locks: dict[str, asyncio.Lock] = {}
+        self._slots = asyncio.Semaphore(settings.concurrent_installs)
 
     async def interpreter(self, base: str, requirements: str, show: Print) -> str:
         """Return the Python that sees `requirements`; `base` itself when there are none.
@@ -47,7 +48,8 @@ class Environments:
         link = self._root / digest
         async with self._locks.setdefault(digest, asyncio.Lock()):
             if not await asyncio.to_thread(link.exists):
-                await self._build(base, requirements, link, show)
+                async with self._slots:
+                    await self._build(base, requirements, link, show)
         folder = await asyncio.to_thread(link.resolve)
         await asyncio.to_thread(touch, folder)
         return str(folder / "bin" / "python")

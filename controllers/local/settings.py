@@ -85,6 +85,9 @@ class LocalSettings:
     install_timeout: float = 600.0
     """For the dependencies of one function: compilers are slow."""
 
+    concurrent_installs: int = 2
+    """Installations at a time; more only compete for the same processors and disk."""
+
     prepare_delay: float = 2.0
     """First wait before a download or an installation is tried again; doubles each time."""
 

@@ -59,6 +59,7 @@ async def test_equal_dependencies_are_installed_once_and_shared(
     assert await laptop.call() == "good morning"
     assert await laptop.call(laptop.endpoints[OTHER][0]) == "good morning"
     assert len(environments(settings)) == 1
+    assert sum("Successfully installed" in line.text for line in laptop.lines) == 1
 
 
 async def test_a_failed_installation_shows_the_installers_last_words(

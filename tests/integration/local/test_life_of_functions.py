@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from controllers.desired.local import Reference, Variable
+from controllers.desired.local import Code, Reference, Variable
 from controllers.local.functions import UnknownFunction
 from controllers.local.settings import LocalSettings
 from controllers.local.status import State
@@ -119,7 +119,7 @@ async def test_a_function_that_cannot_start_says_why_ever_more_slowly(laptop: La
 
 
 async def test_a_removed_function_is_withdrawn_first_and_then_drained(laptop: Laptop) -> None:
-    slow = "import time; print('took it', flush=True); time.sleep(0.5); return 'done'"
+    slow = "import time; print('took it', flush=True); time.sleep(1.5); return 'done'"
     laptop.functions.want([function(slow)])
     await laptop.ready()
     (pid,) = laptop.status().pids
@@ -154,6 +154,18 @@ async def test_of_many_changes_only_the_last_is_carried_through(laptop: Laptop) 
     assert len(laptop.history) == 2
 
 
+async def test_asking_again_does_not_disturb_what_is_on_its_way(laptop: Laptop) -> None:
+    laptop.functions.want([function("return 'old'")])
+    before = await laptop.ready()
+    text = "import time\nprint('importing', flush=True)\ntime.sleep(0.5)\n"
+    wanted = function(code=Code(text + "def main(event, context):\n    return 'new'\n"))
+    laptop.functions.want([wanted])
+    await laptop.until(lambda: laptop.printed("importing"))
+    laptop.functions.want([wanted])
+    await laptop.changed(before)
+    assert sum(line.text == "importing" for line in laptop.lines) == 1
+
+
 async def test_a_secret_reaches_the_function_and_our_own_environment_does_not(
     laptop: Laptop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,7 +198,7 @@ async def test_one_broken_function_does_not_hurt_another(laptop: Laptop) -> None
 
 
 async def test_a_stop_finishes_the_call_in_flight_and_leaves_no_process(laptop: Laptop) -> None:
-    slow = "import time; print('took it', flush=True); time.sleep(0.5); return 'done'"
+    slow = "import time; print('took it', flush=True); time.sleep(1.5); return 'done'"
     laptop.functions.want([function(slow), replace(function(), name="other")])
     await laptop.ready()
     await laptop.ready(key=("default", "other"))

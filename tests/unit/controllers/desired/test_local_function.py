@@ -115,6 +115,15 @@ def test_a_missing_key_is_named_and_no_value_is_shown() -> None:
     assert "secret" not in str(caught.value).replace("Secret", "")
 
 
+def test_variables_may_refer_to_those_before_them() -> None:
+    env = env_of(
+        Variable("HOST", "db"),
+        Variable("URL", "http://$(HOST)/$(LATER)?price=$$5&$$(HOST)"),
+        Variable("LATER", "no"),
+    )
+    assert env["URL"] == "http://db/$(LATER)?price=$5&$(HOST)"
+
+
 def test_what_is_optional_may_be_missing() -> None:
     assert env_of(Variable("A", Reference("Secret", "db", "nothing", optional=True))) == {}
     assert env_of(Variable("A", Reference("Secret", "nothing", "a", optional=True))) == {}
