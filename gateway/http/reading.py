@@ -1,8 +1,12 @@
 """What a request head must be, beyond what the parser checks. Pure."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import NamedTuple
+
+import httptools
 
 from gateway.http.headers import Headers
 from gateway.http.request import Answer, plain_answer
@@ -104,6 +108,22 @@ def read_host(hosts: list[bytes], version: str) -> str:
     if not _HOST.fullmatch(host):
         raise refuse(400, "The Host header is not a host name with an optional port.")
     return host
+
+
+def body_parser(
+    length: int | None, on_body: Callable[[bytes], None], on_end: Callable[[], None]
+) -> httptools.HttpRequestParser:
+    """A parser for the body alone, of a request whose wish for an upgrade is ignored.
+
+    The parser of the head ends such a request there. A head of our own, with the same framing,
+    makes another parser read on.
+    """
+    parser = httptools.HttpRequestParser(
+        SimpleNamespace(on_body=on_body, on_message_complete=on_end)
+    )
+    framing = b"Transfer-Encoding: chunked" if length is None else b"Content-Length: %d" % length
+    parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)
+    return parser
 
 
 def _check_coding(value: bytes, version: str) -> None:

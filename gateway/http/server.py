@@ -4,7 +4,8 @@ import asyncio
 import time
 from email.utils import formatdate
 
-from gateway.http.server_connection import Application, ServerConnection
+from gateway.http.front import Application, OpenConnection
+from gateway.http.server_connection import ServerConnection
 from gateway.http.settings import ServerSettings
 from gateway.http.sweep import FOREVER, Sweep
 
@@ -23,7 +24,7 @@ class Server:
         # Shared by all connections, since each read is consumed at once.
         self.buffer = memoryview(bytearray(_READ_BUFFER))
         self.draining = False
-        self._connections: set[ServerConnection] = set()
+        self._connections: set[OpenConnection] = set()
         self._listener: asyncio.Server | None = None
         self._emptied = asyncio.Event()
         self._emptied.set()
@@ -77,7 +78,7 @@ class Server:
 
     # Connections call these.
 
-    def opened(self, connection: ServerConnection) -> bool:
+    def opened(self, connection: OpenConnection) -> bool:
         """Count a connection; false when it is one too many and must be refused."""
         self._connections.add(connection)
         self._emptied.clear()
@@ -86,7 +87,7 @@ class Server:
             connection.abort()
         return excess <= 0
 
-    def lost(self, connection: ServerConnection) -> None:
+    def lost(self, connection: OpenConnection) -> None:
         """Forget a connection that is gone."""
         self._connections.discard(connection)
         if not self._connections:

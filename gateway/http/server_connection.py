@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections import deque
-from types import SimpleNamespace
-from typing import Protocol, cast
+from typing import cast
 
 import httptools
 
+from gateway.http.front import ConnectionServer
 from gateway.http.reading import (
     Refused,
+    body_parser,
     read_framing,
     read_host,
     read_method,
@@ -18,8 +19,7 @@ from gateway.http.reading import (
     refuse,
 )
 from gateway.http.request import Answer, Request, plain_answer
-from gateway.http.settings import ServerSettings
-from gateway.http.sweep import FOREVER, Sweep
+from gateway.http.sweep import FOREVER
 
 logger = logging.getLogger(__name__)
 
@@ -28,41 +28,6 @@ _DRAINED_BODY = 64 * 1024
 _LINGER_BYTES = 1024 * 1024
 # Requests read ahead of the one that is being answered.
 _PIPELINED = 2
-
-
-class Application(Protocol):
-    """What the front door serves."""
-
-    def limit_for(self, request: Request) -> int | Answer:
-        """Called when the head is complete: the largest body to take, in bytes, or an answer.
-
-        Must not answer by itself; may leave something in `request.context`.
-        """
-
-    def serve(self, request: Request) -> None:
-        """Called when the body is complete too. Must not block or raise; answers when it can."""
-
-
-class ConnectionServer(Protocol):
-    """What a connection needs from its server."""
-
-    application: Application
-    settings: ServerSettings
-    sweep: Sweep
-    buffer: memoryview
-    draining: bool
-
-    def opened(self, connection: "ServerConnection") -> bool:
-        """Whether there is room for it."""
-
-    def lost(self, connection: "ServerConnection") -> None:
-        """Forget it."""
-
-    def reserve(self, size: int) -> bool:
-        """Account for bytes of bodies held in memory (negative: given back)."""
-
-    def date_line(self) -> bytes:
-        """The Date header line of this second."""
 
 
 class ServerConnection(asyncio.BufferedProtocol):
@@ -306,7 +271,7 @@ class ServerConnection(asyncio.BufferedProtocol):
         self._skips_body = parser.should_upgrade() and framing.length != 0
         if self._skips_body:
             request.keep_alive = False
-            self._parser = self._body_parser(framing.length)
+            self._parser = body_parser(framing.length, self.on_body, self._end_of_body)
         self._admit(request, framing.length)
 
     def _check_size(self) -> None:
@@ -327,20 +292,6 @@ class ServerConnection(asyncio.BufferedProtocol):
         self._limit = verdict
         if length is not None and length > verdict:
             raise refuse(413, f"The body is larger than the {verdict} bytes allowed here.")
-
-    def _body_parser(self, length: int | None) -> httptools.HttpRequestParser:
-        """A parser for the body of a request whose wish for an upgrade is ignored.
-
-        The first parser ends such a request at its head. A head of our own, with the same
-        framing, makes another parser read on.
-        """
-        target = SimpleNamespace(on_body=self.on_body, on_message_complete=self._end_of_body)
-        parser = httptools.HttpRequestParser(target)
-        framing = (
-            b"Transfer-Encoding: chunked" if length is None else b"Content-Length: %d" % length
-        )
-        parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)
-        return parser
 
     def _end_of_body(self) -> None:
         self._skips_body = False

@@ -132,6 +132,19 @@ async def client_outcome(data: bytes, cuts: list[int]) -> object:
     return (response.status, response.headers, response.body)
 
 
+async def test_giving_up_an_exchange_that_is_over_leaves_the_next_one_alone() -> None:
+    connection, wire = ClientConnection(Owner(), retire_at=0), Wire()
+    connection.connection_made(wire)
+    first = connection.send(b"POST / HTTP/1.1\r\n\r\n", b"", 0, None)
+    connection.get_buffer(0)[: len(ANSWERS[0])] = ANSWERS[0]
+    connection.buffer_updated(len(ANSWERS[0]))
+    second = connection.send(b"POST / HTTP/1.1\r\n\r\n", b"", 0, None)
+    connection.give_up(first)
+    assert not wire.closed
+    connection.give_up(second)
+    assert wire.closed
+
+
 async def test_a_connection_that_closed_between_two_requests_fails_before_any_byte() -> None:
     owner, wire = Owner(), Wire()
     connection = ClientConnection(owner, retire_at=0)
