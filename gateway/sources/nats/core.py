@@ -20,6 +20,7 @@ from tidegate.api.subscription import NatsSubject
 logger = logging.getLogger(__name__)
 
 FLUSH_TIMEOUT = 2.0
+CHECK_INTERVAL = 20.0
 _PUSH_AT = 64
 
 
@@ -54,7 +55,8 @@ class CoreReader:
         connection.listeners.add(self)
         try:
             await self._subscribe(connection)
-            await self._over.wait()
+            while not self._over.is_set():
+                await self._listen(connection)
         finally:
             await self._unsubscribe()
         if self._trouble is not None:
@@ -117,6 +119,23 @@ class CoreReader:
             raise SourceUnavailable(
                 f"{self._name}: subscribing to {spec.subject}: the server did not confirm it"
             ) from error
+        self._intake.polled()
+
+    async def _listen(self, connection: Connection) -> None:
+        """Wait for the end, for a while only: a quiet subject must not look like a dead link."""
+        try:
+            async with asyncio.timeout(CHECK_INTERVAL):
+                await self._over.wait()
+        except TimeoutError:
+            if connection.online.is_set():
+                await self._check(connection)
+
+    async def _check(self, connection: Connection) -> None:
+        try:
+            async with asyncio.timeout(FLUSH_TIMEOUT):
+                await connection.client.flush()
+        except (OSError, nats.errors.Error):
+            return  # the client's own pings decide when the link is dead
         self._intake.polled()
 
     async def _unsubscribe(self) -> None:

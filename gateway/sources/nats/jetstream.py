@@ -54,6 +54,9 @@ class Timing:
     refresh: float = 3.0
     """Age of the known ack floor while messages flow: what a deleted consumer repeats at most."""
 
+    silence: float = 15.0
+    """Without a request open there is no heartbeat; the consumer is asked for instead."""
+
     request: float = 5.0
     """For one answer of the JetStream API."""
 
@@ -381,12 +384,13 @@ class JetStreamReader:
                     self._outbox.put(reply, IN_PROGRESS)
 
     async def _refresh(self) -> None:
-        """Keep the known ack floor young while messages flow."""
+        """Keep the known ack floor young while messages flow; show life while credit is out."""
         assert self._connection is not None
         online = self._connection.online
         while True:
             await asyncio.sleep(self._timing.refresh)
-            if not self._active or not online.is_set():
+            silent = self._clock() - self._heard > self._timing.silence
+            if not online.is_set() or not (self._active or silent):
                 continue
             self._active = False
             try:
@@ -397,6 +401,9 @@ class JetStreamReader:
                 self._doubt()
             else:
                 self._intake.lag(events=pending)
+                self._intake.polled()
+                if silent:
+                    self._heard = self._clock()
 
     async def _stop_reading(self) -> None:
         """Withdraw the requests; hand back at once what is on its way."""

@@ -17,6 +17,8 @@ from tidegate.api.subscription import NatsSubject, Subscription
 class NatsSource:
     """Reads one NATS subject for one function; those that log in alike share a connection."""
 
+    watched = True
+
     def __init__(self, subscription: Subscription, context: Context) -> None:
         spec = subscription.source
         assert isinstance(spec, NatsSubject)

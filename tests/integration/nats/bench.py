@@ -59,6 +59,9 @@ class RecordingIntake:
     async def room(self) -> None:
         await self.until(lambda: self.credit > 0, 3600)
 
+    def cancel(self, delivery: Delivery) -> None:
+        self.settle(delivery, Outcome.DROPPED)
+
     def polled(self) -> None:
         self.polls += 1
         self._changed.set()
@@ -151,7 +154,7 @@ class Bench:
     ) -> Running:
         """Run a source of `spec`."""
         subscription = Subscription("default", "NATSTrigger", trigger, "hello", spec)
-        running = Running(NatsSource(subscription, self._context()), intake or RecordingIntake())
+        running = Running(NatsSource(subscription, self.context()), intake or RecordingIntake())
         self._running.append(running)
         return running
 
@@ -168,7 +171,7 @@ class Bench:
                 await one.stop_reading()
             await one.source.close()
 
-    def _context(self) -> Context:
+    def context(self) -> Context:
         settings = Settings(limits=self.limits, nats=NatsSettings(url=self.url, connect_timeout=2))
         unused: Any = None
         return Context(settings, self.secrets, unused, self._shared, unused, unused)

@@ -165,13 +165,17 @@ async def test_a_stop_of_reading_loses_nothing_and_lets_the_rest_be_settled(
 async def test_messages_on_their_way_when_reading_stops_are_handed_back_at_once(
     bench: Bench, client: Client
 ) -> None:
-    running = await made(bench)
-    await publish(client, 2000)
+    await client.jetstream().add_stream(name="ORDERS", subjects=["orders"])
+    for _ in range(2000):
+        await client.publish("orders", b"x" * 4000)
+    await client.jetstream().publish("orders", b"last")
+    running = bench.start(stream())
     await running.intake.received(1)
     await running.stop_reading()
+    assert len(running.intake.deliveries) < 1000, "or nothing was on its way"
     running.intake.settle_all(Outcome.RELEASED)
     successor = bench.start(stream(), RecordingIntake(3000, Outcome.DELIVERED))
-    await successor.intake.received(2000, 5)  # well below ack_wait, which is 30 s
+    await successor.intake.received(2001, 5)  # well below ack_wait, which is 30 s
 
 
 async def test_kill_and_restart_under_load_lose_nothing(
@@ -206,17 +210,20 @@ async def test_a_server_that_stays_away_is_read_again_and_late_settlements_reach
 async def test_a_consumer_deleted_under_us_is_made_anew_where_it_was(
     bench: Bench, client: Client, caplog
 ) -> None:
-    intake = RecordingIntake(1000)
-    await made(bench, intake)
+    intake = RecordingIntake(200)
+    await client.jetstream().add_stream(name="ORDERS", subjects=["orders"])
     await publish(client, 300)
-    await intake.received(300)
-    for one in intake.deliveries[:200]:
+    await made(bench, intake)
+    await intake.received(200)
+    for one in intake.deliveries[:20]:
         intake.settle(one)
-    await asyncio.sleep(0.2)
     await client.jetstream().delete_consumer("ORDERS", "hello")
+    for one in intake.deliveries[20:150]:
+        intake.settle(one)
     await publish(client, 100, first=300)
-    await intake.received(400)
+    intake.outcome = Outcome.DELIVERED
     intake.settle_all()
+    await intake.received(400)
     await acked(client, 400)
     assert len(intake.deliveries) == 400, "each came once"
     assert "consumer ORDERS.hello was deleted; making it anew" in caplog.text
