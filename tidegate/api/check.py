@@ -17,7 +17,7 @@ from tidegate.api.kinesis_trigger import KinesisTrigger
 from tidegate.api.metadata import Resource
 from tidegate.api.nats_trigger import NATSTrigger
 from tidegate.api.problem import Path, Problem, Severity, field_text, listed, nearest, quoted
-from tidegate.api.subscriptions import selected
+from tidegate.api.selection import Functions
 
 R = TypeVar("R", bound=Resource)
 
@@ -25,6 +25,9 @@ R = TypeVar("R", bound=Resource)
 _RESERVED_FILES: Final = frozenset({"handler", "Gemfile"})
 # Importing one of these under the user's module name would give the user's file to everybody.
 _PYTHON_MODULES: Final = sys.stdlib_module_names - {"test"}
+
+# Guessing costs time for each candidate; a person who has more functions finds it by name.
+_MOST_GUESSES: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,14 @@ def check(resources: Iterable[Resource], known: Known | None = None) -> list[Pro
     """Name what is wrong between `resources`; a warning may mend itself, as when a part is late."""
     every, beside = list(resources), known or Known()
     functions = [each for each in every if isinstance(each, Function)]
+    index = Functions(functions)
     triggers = [each for each in every if isinstance(each, Trigger)]
     routes = [each for each in every if isinstance(each, HTTPTrigger)]
     return [
         *_same_names(every),
         *_same_routes(routes),
-        *_missing_functions(triggers, functions),
-        *_selections(triggers, functions),
+        *_missing_functions(triggers, index),
+        *_selections(triggers, index),
         *_colliding_files(functions),
         *_unknown_runtimes(functions, beside.runtimes),
         *_missing_secrets(triggers, every, beside.secrets),
@@ -108,18 +112,13 @@ def _share_a_method(one: HTTPTrigger, other: HTTPTrigger) -> bool:
     return bool(ours & theirs) or not (ours or theirs)
 
 
-def _missing_functions(
-    triggers: Iterable[Trigger], functions: Iterable[Function]
-) -> Iterator[Problem]:
-    names: dict[str, set[str]] = defaultdict(set)
-    for function in functions:
-        names[function.namespace].add(function.name)
+def _missing_functions(triggers: Iterable[Trigger], functions: Functions) -> Iterator[Problem]:
     for trigger in triggers:
-        present = names[trigger.namespace]
         for path, name in _function_names(trigger):
-            if name not in present:
+            if functions.named(trigger.namespace, name) is None:
                 message = f"function {quoted(name)} is not in namespace {trigger.namespace}"
-                fix = _nearest_fix(name, present, "add the function; calls wait for it until then")
+                present = functions.names(trigger.namespace)
+                fix = _nearest_fix(name, present, "add the function; nothing is called until then")
                 yield _problem(trigger, path, message, fix, Severity.WARNING)
 
 
@@ -131,28 +130,27 @@ def _function_names(trigger: Trigger) -> Iterator[tuple[Path, str]]:
         yield ("spec", "delivery", "deadLetter", "function"), dead_letter.function
 
 
-def _nearest_fix(name: str, present: Iterable[str], otherwise: str) -> str:
-    guess = nearest(name, present)
+def _nearest_fix(name: str, present: list[str], otherwise: str) -> str:
+    guess = nearest(name, present[:_MOST_GUESSES])
     return f"did you mean {guess}?" if guess else otherwise
 
 
-def _selections(triggers: Iterable[Trigger], functions: list[Function]) -> Iterator[Problem]:
+def _selections(triggers: Iterable[Trigger], functions: Functions) -> Iterator[Problem]:
     for trigger in triggers:
         if isinstance(trigger, KafkaTrigger | NATSTrigger):
-            found = selected(trigger, functions)
+            found = functions.selected(trigger)
             if not found:
                 yield _nothing_selected(trigger, functions)
             yield from _shared_consumers(trigger, found)
             yield from _looping_dead_letter(trigger, found)
 
 
-def _nothing_selected(trigger: KafkaTrigger | NATSTrigger, functions: list[Function]) -> Problem:
+def _nothing_selected(trigger: KafkaTrigger | NATSTrigger, functions: Functions) -> Problem:
     path = ("spec", "functionSelector")
     message = f"selects no function of namespace {trigger.namespace}"
     fix = "give a function these labels under metadata.labels"
-    wanted = trigger.spec.function_selector.match_labels.get("function")
-    here = {each.name for each in functions if each.namespace == trigger.namespace}
-    if wanted in here:
+    wanted = trigger.spec.function_selector.match_labels.get("function", "")
+    if functions.named(trigger.namespace, wanted) is not None:
         fix = f"add labels: {{function: {wanted}}} to the metadata of function {wanted}"
     return _problem(trigger, path, message, fix, Severity.WARNING)
 

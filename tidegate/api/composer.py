@@ -18,6 +18,7 @@ from tidegate.api.yaml_scalar import NotJSON, scalar_value
 MAX_OBJECT: Final = 1536 * 1024
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 100_000
+MAX_MISTAKES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,12 @@ class Refused(Exception):
 def repeated(key: str, path: Path) -> Mistake:
     """Say that a mapping has a key twice."""
     return Mistake(f"{quoted(key)} is given twice", "keep one of them", path)
+
+
+def too_many_mistakes() -> Refused:
+    """Say that a document is not worth reading on."""
+    message = f"gives more than {MAX_MISTAKES} keys twice or values that are not JSON"
+    return Refused(message, "mend the first of them")
 
 
 def too_deep(line: int | None) -> Refused:
@@ -123,9 +130,14 @@ class Composer:
             value = scalar_value(event)
         except NotJSON as error:
             path = self._stack[-1].inner_path() if self._stack else ()
-            self._mistakes.append(Mistake(error.message, error.fix, path))
+            self._note(Mistake(error.message, error.fix, path))
             value = event.value
         self._put(_Anchored(value, len(event.value) + 3, 1), event.anchor, self._line(event))
+
+    def _note(self, mistake: Mistake) -> None:
+        self._mistakes.append(mistake)
+        if len(self._mistakes) > MAX_MISTAKES:
+            raise too_many_mistakes()
 
     def _takes_key(self) -> bool:
         return bool(self._stack) and self._stack[-1].key is None and self._in_mapping()
@@ -140,7 +152,7 @@ class Composer:
         frame.size += len(event.value) + 3
         path = (*frame.path, event.value)
         if event.value in frame.value:
-            self._mistakes.append(repeated(event.value, path))
+            self._note(repeated(event.value, path))
         self._lines.setdefault(path, self._line(event))
         if event.anchor:
             self._anchors[event.anchor] = _Anchored(event.value, len(event.value), 1)

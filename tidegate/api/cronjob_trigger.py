@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from tidegate.api import schedule
 from tidegate.api.delivery import Delivery, loop_mistake
@@ -18,12 +17,6 @@ from tidegate.api.scalars import AnyJSON, DnsName
 _EXAMPLE = 'write for example "*/5 * * * *", @daily or "@every 90s"'
 
 
-def _json(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise Mistake("is not a JSON number", "write it in quotes").error()
-    return value
-
-
 class CronJobTriggerSpec(Model):
     """When which function is called, and with what."""
 
@@ -31,7 +24,7 @@ class CronJobTriggerSpec(Model):
     """Five fields as in crontab, or @daily and its like, or @every with a duration."""
     function_name: Annotated[DnsName, Field(alias="function-name", examples=["hello"])]
     """The function of this namespace that is called."""
-    payload: Annotated[AnyJSON, AfterValidator(_json)] = None
+    payload: AnyJSON = None
     """Any JSON value, sent as the body of each call. Absent is no body."""
     time_zone: Annotated[str | None, Field(examples=["UTC"])] = None
     """The IANA zone of the schedule, for example Europe/Berlin. Default UTC."""

@@ -9,11 +9,20 @@ from typing import Any, Final
 
 import yaml
 
-from tidegate.api.composer import Composer, Document, Refused, repeated, too_deep
+from tidegate.api.composer import (
+    MAX_MISTAKES,
+    Composer,
+    Document,
+    Refused,
+    repeated,
+    too_deep,
+    too_many_mistakes,
+)
 from tidegate.api.model import Mistake
 from tidegate.api.problem import Problem
 
 MAX_TEXT: Final = 1024 * 1024
+MAX_DOCUMENTS: Final = 5000
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _START: Final = re.compile(r"^---(?=\s|$)", re.MULTILINE)
@@ -62,8 +71,13 @@ def _chunks(text: str) -> Iterator[tuple[str, int]]:
     starts = [match.start() for match in _START.finditer(text)]
     if not starts or not _DIRECTIVES.match(text, 0, starts[0]):
         starts.insert(0, 0)
+    if len(starts) > MAX_DOCUMENTS:
+        raise Refused(f"has more than {MAX_DOCUMENTS} documents", "split it")
+    line = text.count("\n", 0, starts[0])
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
-        yield text[start:end], text.count("\n", 0, start)
+        chunk = text[start:end]
+        yield chunk, line
+        line += chunk.count("\n")
 
 
 def _composed(chunk: str, first_line: int) -> Iterator[Document]:
@@ -88,10 +102,11 @@ def _json_documents(text: str) -> Iterator[Document]:
     doubles: list[Mistake] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        value = dict(pairs)
-        doubles.extend(
-            repeated(key, (key,)) for key in value if [k for k, _ in pairs].count(key) > 1
-        )
+        value: dict[str, Any] = {}
+        for key, item in pairs:
+            if key in value:
+                doubles.append(repeated(key, (key,)))
+            value[key] = item
         return value
 
     try:
@@ -103,6 +118,8 @@ def _json_documents(text: str) -> Iterator[Document]:
         raise too_deep(None) from None
     except ValueError as error:
         raise Refused(str(error), "write a JSON number") from None
+    if len(doubles) > MAX_MISTAKES:
+        raise too_many_mistakes()
     # JSON is YAML but for tabs, which JSON has between its tokens only.
     read = list(_yaml_documents(text.replace("\t", " ")))
     lines = read[0].lines if len(read) == 1 and isinstance(read[0], Document) else {}

@@ -73,7 +73,7 @@ class FunctionSpec(Model):
     )
 
     handler: Annotated[
-        str, AfterValidator(_handler), Field(max_length=253, examples=["hello.main"])
+        str, Field(max_length=253, examples=["hello.main"]), AfterValidator(_handler)
     ] = ""
     """`module.function`. May be empty only when `deployment` brings an image of its own."""
     function: str = ""

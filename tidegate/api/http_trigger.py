@@ -57,7 +57,7 @@ class HTTPTriggerSpec(Model):
     """Get a certificate for the host by ACME."""
     tls_secret: Annotated[SecretName, Field(alias="tls-secret")] = ""
     """A Secret with the host's certificate."""
-    path: Annotated[str, AfterValidator(_path), Field(max_length=2048)] = ""
+    path: Annotated[str, Field(max_length=2048), AfterValidator(_path)] = ""
     """The path, without its leading slash, and all below it. Empty is every path."""
     basic_auth_secret: Annotated[SecretName, Field(alias="basic-auth-secret")] = ""
     """A Secret whose key `auth` is an htpasswd file."""

@@ -39,7 +39,7 @@ def load(text: str, file: str = "") -> tuple[list[Resource], list[Problem]]:
     found, problems = documents(text, file)
     for document in found:
         for path, value in _objects(document.value, ()):
-            origin = _origin(document, path, file)
+            origin = Origin(file, document.lines, path)
             written = _mistakes_below(document, path)
             resource, wrong = _read_object(value, origin, written)
             problems += wrong
@@ -64,15 +64,6 @@ def _objects(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
             yield from _objects(item, (*path, "items", index))
     elif value is not None:
         yield path, value
-
-
-def _origin(document: Document, path: Path, file: str) -> Origin:
-    """Keep the lines of one object, named from that object on."""
-    if not path:
-        return Origin(file, document.lines)
-    depth = len(path)
-    inner = {at[depth:]: line for at, line in document.lines.items() if at[:depth] == path}
-    return Origin(file, inner)
 
 
 def _mistakes_below(document: Document, path: Path) -> list[Mistake]:

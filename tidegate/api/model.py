@@ -49,7 +49,7 @@ class Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_nulls(cls, value: Any) -> Any:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, Mapping) or None not in value.values():
             return value
         known = aliases(cls)
         return {key: item for key, item in value.items() if item is not None or key not in known}

@@ -38,16 +38,21 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an object was written: its file and the line of every field in it."""
+    """Where an object was written: its file, and the line of every field of its document.
+
+    `base` leads to the object in its document, which may be a list of objects.
+    """
 
     file: str = ""
     lines: Mapping[Path, int] = field(default_factory=dict)
+    base: Path = ()
 
     def line(self, path: Path = ()) -> int | None:
-        """Return the line of `path`, or of the nearest field around it."""
-        for end in range(len(path), -1, -1):
-            if path[:end] in self.lines:
-                return self.lines[path[:end]]
+        """Return the line of the object's field at `path`, or of the nearest field around it."""
+        whole = (*self.base, *path)
+        for end in range(len(whole), -1, -1):
+            if whole[:end] in self.lines:
+                return self.lines[whole[:end]]
         return None
 
 

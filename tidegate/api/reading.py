@@ -17,6 +17,7 @@ from tidegate.api.problem import Path, listed, nearest, shown
 M = TypeVar("M", bound=BaseModel)
 
 _ROUNDS: Final = 12
+_MOST: Final = 50
 
 
 def read(model: type[M], value: Any) -> tuple[M | None, list[Mistake]]:
@@ -33,14 +34,19 @@ def read(model: type[M], value: Any) -> tuple[M | None, list[Mistake]]:
             instance = model.model_validate(judged)
             break
         except ValidationError as error:
-            fresh = [_mistake(model, details) for details in error.errors(include_url=False)]
+            fresh = [_mistake(model, details) for details in _errors(error)]
             fresh = [mistake for mistake in fresh if not _follows(mistake.path, found)]
             found |= {mistake.path: mistake for mistake in fresh}
             mended = _mended(model, judged, error)
-        if mended == judged:
+        if mended == judged or len(found) >= _MOST:
             break
         judged = mended
     return (None, list(found.values())) if found else (instance, [])
+
+
+def _errors(error: ValidationError) -> list[ErrorDetails]:
+    """Return the first errors: nobody reads more at a time, and hostile text has many."""
+    return error.errors(include_url=False)[:_MOST]
 
 
 def _follows(path: Path, found: Mapping[Path, Mistake]) -> bool:
@@ -182,7 +188,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 def _mended(model: type[BaseModel], value: Any, error: ValidationError) -> Any:
     """Return a copy of `value` in which what `error` names is an example, or gone."""
     mended = copy.deepcopy(value)
-    paths = {tuple(details["loc"]) for details in error.errors(include_url=False)}
+    paths = {tuple(details["loc"]) for details in _errors(error)}
     for path in sorted(paths, key=_last_first, reverse=True):
         field = _field_at(model, path)
         _replace(mended, path, field.examples if field is not None else None)

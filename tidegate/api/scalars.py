@@ -93,27 +93,27 @@ DnsLabel = Annotated[
 ]
 DnsName = Annotated[
     str,
-    Matching(rf"{_LABEL}(\.{_LABEL})*", "a name that Kubernetes takes", _LETTERS),
     Field(max_length=253),
+    Matching(rf"{_LABEL}(\.{_LABEL})*", "a name that Kubernetes takes", _LETTERS),
 ]
 Host = Annotated[
     str,
+    Field(max_length=253),
     Matching(
         rf"({_HOST})?",
         "a host name",
         "write it without scheme, port and path, in lower case, for example api.example.com",
     ),
-    Field(max_length=253),
 ]
 SecretName = Annotated[
     str,
+    Field(max_length=253),
     Matching(
         rf"({_LABEL}(\.{_LABEL})*)?",
         "the name of a Secret",
         "write the name of a Secret of this namespace, never the secret itself",
         show=False,
     ),
-    Field(max_length=253),
 ]
 Duration = Annotated[float, PlainValidator(read_duration), WithJsonSchema(_INT_OR_STRING)]
 PositiveDuration = Annotated[

@@ -17,6 +17,7 @@ from tidegate.api.kinesis_trigger import KinesisTrigger
 from tidegate.api.metadata import Resource
 from tidegate.api.nats_trigger import JetStreamSpec, NATSTrigger
 from tidegate.api.policy import delivery_policy
+from tidegate.api.selection import Functions
 from tidegate.api.subscription import (
     ConcurrencyPolicy,
     CronSchedule,
@@ -54,19 +55,9 @@ def subscriptions(resources: Iterable[Resource]) -> list[Subscription]:
     nothing.
     """
     known = list(resources)
-    functions = [resource for resource in known if isinstance(resource, Function)]
+    functions = Functions(each for each in known if isinstance(each, Function))
     found = (one for each in known if isinstance(each, Trigger) for one in _of(each, functions))
     return sorted(found, key=lambda subscription: subscription.id)
-
-
-def selected(trigger: KafkaTrigger | NATSTrigger, functions: Iterable[Function]) -> list[Function]:
-    """Return the functions of the trigger's namespace whose stored labels its selector accepts."""
-    selector = trigger.spec.function_selector
-    return [
-        function
-        for function in functions
-        if function.namespace == trigger.namespace and selector.accepts(function.metadata.labels)
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +68,7 @@ class _Target:
     timeout: float = DEFAULT_TIMEOUT
 
 
-def _of(trigger: Trigger, functions: list[Function]) -> Iterator[Subscription]:
+def _of(trigger: Trigger, functions: Functions) -> Iterator[Subscription]:
     for target in _targets(trigger, functions):
         yield Subscription(
             namespace=trigger.namespace,
@@ -91,12 +82,11 @@ def _of(trigger: Trigger, functions: list[Function]) -> Iterator[Subscription]:
         )
 
 
-def _targets(trigger: Trigger, functions: list[Function]) -> list[_Target]:
+def _targets(trigger: Trigger, functions: Functions) -> list[_Target]:
     if isinstance(trigger, KafkaTrigger | NATSTrigger):
-        return [_target(function) for function in selected(trigger, functions)]
-    wanted = (trigger.namespace, trigger.spec.function_name)
-    present = [each for each in functions if (each.namespace, each.name) == wanted]
-    return [_target(present[0])] if present else [_Target(trigger.spec.function_name)]
+        return [_target(function) for function in functions.selected(trigger)]
+    function = functions.named(trigger.namespace, trigger.spec.function_name)
+    return [_Target(trigger.spec.function_name) if function is None else _target(function)]
 
 
 def _target(function: Function) -> _Target:

@@ -69,7 +69,7 @@ def test_a_function_that_is_not_there_is_warned_of_with_the_nearest() -> None:
 
 def test_a_function_of_another_namespace_is_not_there() -> None:
     (line,) = told(HELLO.replace("namespace: default", "namespace: other"), http("a", "path: x"))
-    assert line.endswith("add the function; calls wait for it until then")
+    assert line.endswith("add the function; nothing is called until then")
 
 
 def test_a_dead_letter_function_that_is_not_there_is_warned_of() -> None:

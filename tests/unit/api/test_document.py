@@ -122,3 +122,19 @@ def test_lines_are_those_of_the_keys() -> None:
     assert document.lines[("b",)] == 5
     assert document.lines[("b", 0)] == 6
     assert document.lines[("b", 1, "d")] == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("---\n" * 6000, "f.yaml: has more than 5000 documents; split it"),
+        ("a:\n" * 200, "f.yaml: gives more than 100 keys twice or values that are not JSON; "
+         "mend the first of them"),
+    ],
+)  # fmt: skip
+def test_text_that_is_wrong_all_over_is_refused_as_a_whole(text: str, sentence: str) -> None:
+    assert refusal(text) == sentence
+
+
+def test_json_that_is_wrong_all_over_is_refused_as_a_whole() -> None:
+    assert "more than 100 keys twice" in refusal("{" + '"a": 1,' * 200 + '"a": 1}', "f.json")

@@ -59,6 +59,18 @@ DELIVERY_MISTAKES = {
     "give each dialect a list item of its own; all items must match",
     "filter: [{exakt: {type: a}}]": 'filter[0]: "exakt" is not a filter dialect; '
     "did you mean exact?",
+    "filter: [3]": "filter[0]: 3 is not a mapping; write its fields as name: value below it",
+    "filter: [{not: 3}]": "filter[0].not: is not a filter; "
+    "write for example exact: {type: order.created}",
+    "filter: [{suffix: {type: ''}}]": "filter[0].suffix.type: is empty; "
+    "write the text to compare with",
+    "filter: [{sql: x}]": 'filter[0]: "sql" is not a filter dialect; '
+    "use exact, prefix, suffix, all, any or not",
+    "deadLetter: {file: ''}": "deadLetter.file: is empty; write a text, or leave the field out",
+    "retryOn: [], retry: 3": "retryOn: is empty, so that nothing is tried again; "
+    "list what to try again, or set retry: 0",
+    "batch: {maxEvents: 1.5}": "batch.maxEvents: 1.5 is not a whole number; "
+    "write a whole number, without quotes",
     "filter: [{any: []}]": "filter[0].any: is empty; list at least one filter",
     "filter: [{not: {exact: {}}}]": "filter[0].not.exact: is empty; "
     "name at least one attribute, for example type: x",
@@ -149,6 +161,29 @@ TRIGGER_MISTAKES = [
      "write RFC 3339 with a zone, for example 2026-01-31T12:00:00Z"),
     ("NATSTrigger", f"{{topic: a, {FEEDS}, jetstream: {{createStream: true}}}}",
      "spec.jetstream.stream: is missing; name the stream that createStream makes"),
+    ("CronJobTrigger", f"{{{CRON}, delivery: {{deadLetter: {{function: f}}}}}}",
+     'spec.delivery.deadLetter: "f" is what this trigger itself feeds on; '
+     "send dead letters to another place, or they come back as events"),
+    ("KinesisTrigger", "{function-name: f, stream: s, aws-region: eu-west-1, "
+     "delivery: {deadLetter: {function: f}}}",
+     'spec.delivery.deadLetter: "f" is what this trigger itself feeds on; '
+     "send dead letters to another place, or they come back as events"),
+    ("KafkaTrigger", f"{{topic: a, {FEEDS}, brokers: ['joe:hunter2@kafka:9092']}}",
+     "spec.brokers[0]: holds credentials; remove them and put them into a Secret"),
+    ("KafkaTrigger", "{topic: a, functionSelector: {matchExpressions: "
+     "[{key: k, operator: Exists, values: [a]}]}}", "spec.functionSelector.matchExpressions[0]"
+     ".values: Exists takes no values; remove them"),
+    ("KafkaTrigger", f"{{topic: {'a' * 300}, {FEEDS}}}", f'spec.topic: "{"a" * 45}..." is not a '
+     "Kafka topic name; use letters, digits, dots, dashes and underscores, at most 249"),
+    ("HTTPTrigger", f"{{function-name: f, path: {'a' * 3000}}}",
+     "spec.path: is longer than 2048 characters; shorten it"),
+    ("HTTPTrigger", "{function-name: f, bodyLimit: 0}",
+     "spec.bodyLimit: a size of 0 holds nothing; write for example 1Mi"),
+    ("HTTPTrigger", "[a]", "spec: a list is not a mapping; "
+     "write its fields as name: value below it"),
+    ("NATSTrigger", f"{{topic: a, {FEEDS}, url: 'nats://x:port'}}",
+     "spec.url: is not an URL with the scheme nats or tls or ws or wss; "
+     "write for example nats://example.com:8080"),
     ("KinesisTrigger", "{function-name: f, stream: s, aws-region: Ireland}",
      'spec.aws-region: "Ireland" is not a region; write for example eu-west-1'),
     ("KinesisTrigger", "{function-name: f, stream: s, aws-region: eu-west-1, endpoint: here}",
@@ -172,6 +207,13 @@ FUNCTION_MISTAKES = [
     ("  handler: helloget.foo\n", "",
      "spec.handler: is missing; add handler: module.function, for example hello.main"),
     ("  runtime: python3.8\n", "", "spec.runtime: is missing; add runtime, for example python3.11"),
+    ("helloget.foo", "a/b.foo", 'spec.handler: "a/b.foo" is not module.function; '
+     "use letters, digits, dashes and underscores on each side of the dot"),
+    ("  function: |\n    def foo(event, context):\n        return \"hello world\"\n", "",
+     "spec.function: is missing; add the source text under function, "
+     "or an URL and function-content-type: url"),
+    ("  labels: {created-by: kubeless, function: get-python}\n", "  labels: {a: true}\n",
+     'metadata.labels.a: true is not text; quote it: "true"'),
     ("python3.8", "python", 'spec.runtime: "python" is not a runtime; '
      "write a language and a version, for example python3.11"),
     ("content-type: text", "content-type: base64+zp",
@@ -197,6 +239,26 @@ def test_a_name_that_no_service_can_have_is_told() -> None:
         '5: Function default/1st: metadata.name: "1st" is not a name that a Service takes; '
         "start with a letter and use at most 63 lower-case letters, digits and dashes"
     )
+
+
+def test_a_function_without_code_or_image_is_told() -> None:
+    assert about("Function", "{runtime: python3.11}") == [
+        "spec: has neither code nor an image; "
+        "add function, handler and runtime, or an image under deployment"
+    ]
+
+
+def test_a_filter_that_nests_without_end_is_told() -> None:
+    nested = "{not: " * 40 + "{exact: {type: a}}" + "}" * 40
+    spec = f"{{topic: t, {FEEDS}, delivery: {{filter: [{nested}]}}}}"
+    (line,) = about("KafkaTrigger", spec)
+    assert line.endswith("nests deeper than 16 filters; write it flatter")
+
+
+def test_a_wrong_field_does_not_raise_a_second_mistake_elsewhere() -> None:
+    assert len(function('deps: ""', "deployment: [a]")) == 1
+    block = "delivery: {onExhausted: deadLetter, deadLetter: {nats: 5}}"
+    assert len(about("KafkaTrigger", f"{{topic: a, {FEEDS}, {block}}}")) == 1
 
 
 OBJECT_MISTAKES = [
@@ -276,3 +338,8 @@ def test_a_problem_is_one_line() -> None:
     lines = said(trigger("HTTPTrigger", '{function-name: "a\\nb"}'))
     assert len(lines) == 1
     assert "\n" not in lines[0]
+
+
+def test_an_object_that_is_wrong_all_over_is_told_of_briefly() -> None:
+    fields = ", ".join(f"field{number}: 1" for number in range(5000))
+    assert 50 <= len(said(trigger("HTTPTrigger", f"{{function-name: f, {fields}}}"))) <= 100
