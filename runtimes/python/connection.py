@@ -39,6 +39,9 @@ class Service(Protocol):
     def submit(self, connection: "Connection", head: Head, body: bytes) -> Call:
         """Run the function; raises Unavailable."""
 
+    def waiting(self, call: Call) -> bool:
+        """Whether the call has not begun."""
+
     def more(self, call: Call) -> None:
         """The client has taken a chunk of the call's answer."""
 
@@ -83,9 +86,10 @@ class Connection(asyncio.Protocol):
         self._service.lost(self, call)
 
     def eof_received(self) -> bool:
-        """A client that closes its side may still want the answer that it waits for."""
+        """A client that closes its side may still want the answer of a call that runs."""
         self._eof = True
-        return self._answering
+        waiting = self._call is not None and self._service.waiting(self._call)
+        return self._answering and not waiting
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -174,7 +178,7 @@ class Connection(asyncio.Protocol):
 
     def _head_lines(self, status: int, head: bytes, length: int | None) -> bytes:
         self._status = status
-        lines = [wire.status_line(status), wire.date_line(time.time()), head]
+        lines = [wire.status_line(status), wire.date_line(int(time.time())), head]
         if length is not None:
             if status not in (204, 304):
                 lines.append(b"Content-Length: %d\r\n" % length)

@@ -196,6 +196,10 @@ class Front:
         self._pool.submit(call)
         return call
 
+    def waiting(self, call: Call) -> bool:
+        """Whether the call has not begun."""
+        return self._pool.waiting(call)
+
     def more(self, call: Call) -> None:
         """The client has taken a chunk of the call's answer."""
         self._pool.more(call)

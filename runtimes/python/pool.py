@@ -91,8 +91,14 @@ class Pool:
         if len(self._waiting) >= self._settings.queue and self._free_link() is None:
             raise Unavailable("the function is busy and its queue is full")
         self._waiting.append(call)
+        self.idle.clear()
         self._assign()
-        self._watch()
+        if self._timer is None:
+            self._timer = self._loop.call_later(TICK, self._tick)
+
+    def waiting(self, call: Call) -> bool:
+        """Whether the call has not begun."""
+        return call in self._waiting
 
     def more(self, call: Call) -> None:
         """The call's client has taken a chunk."""

@@ -3,6 +3,7 @@
 import re
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 
 HEAD_LIMIT = 64 * 1024
@@ -197,8 +198,9 @@ def status_line(status: int) -> bytes:
     return STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n".encode()
 
 
-def date_line(now: float) -> bytes:
-    """The Date header line."""
+@lru_cache(maxsize=1)
+def date_line(now: int) -> bytes:
+    """The Date header line, made once a second."""
     return time.strftime("Date: %a, %d %b %Y %H:%M:%S GMT\r\n", time.gmtime(now)).encode()
 
 

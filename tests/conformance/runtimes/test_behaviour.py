@@ -121,6 +121,21 @@ def test_a_stream_stops_when_its_caller_goes(launcher: Launcher) -> None:
         assert server.metric(FAILURES) == 0
 
 
+def test_a_caller_that_goes_takes_its_waiting_call_along_and_no_running_one(
+    launcher: Launcher, tmp_path: Path
+) -> None:
+    with launcher.running("act", FUNC_CONCURRENCY="1") as server:
+        running, waiting = server.connect(), server.connect()
+        nap = f"/?do=nap&file={tmp_path / 'nap'}&seconds=0.3"
+        running.sendall(encode(nap, "GET", [], b""))
+        wait_until((tmp_path / "nap").exists)
+        waiting.sendall(encode("/?do=count", "GET", [], b""))
+        running.close()
+        waiting.close()
+        assert server.act("count").json()["count"] == 1
+        assert (tmp_path / "nap.unwound").exists()
+
+
 def test_a_slow_reader_stops_the_stream_and_not_the_server(launcher: Launcher) -> None:
     with launcher.running("act", FUNC_TIMEOUT="30") as server:
         connection = server.connect()
