@@ -229,8 +229,9 @@ class Pool:
             raise ConnectFailed(
                 f"connecting to {self.endpoint}: no answer in {settings.connect_timeout:g} s"
             ) from error
-        except OSError as error:
-            raise ConnectFailed(f"connecting to {self.endpoint}: {error.strerror}") from error
+        except (OSError, UnicodeError) as error:  # the latter from a name that cannot be looked up
+            reason = getattr(error, "strerror", None) or error
+            raise ConnectFailed(f"connecting to {self.endpoint}: {reason}") from error
         return connection
 
     def _is_closed(self) -> PoolClosed:

@@ -126,6 +126,7 @@ VIOLATIONS = {
     "not HTTP": b"SSH-2.0-OpenSSH_9.2\r\n",
     "RTSP": OK.replace(b"HTTP/1.1", b"RTSP/1.0"),
     "HTTP/2": OK.replace(b"1.1", b"2.0"),
+    "HTTP/2 after 1xx": b"HTTP/1.1 100 Go on\r\n\r\n" + OK.replace(b"1.1", b"2.0"),
     "leading line": b"\r\n" + OK,
     "status 99": OK.replace(b"200", b"099"),
     "status 600": OK.replace(b"200", b"600"),
@@ -273,6 +274,23 @@ async def test_the_second_attempt_does_not_take_another_old_connection() -> None
         assert server.connections == 3
 
 
+async def test_the_second_attempt_does_not_take_the_connection_of_another_request() -> None:
+    async def script(reader, writer, number):
+        await read_request(reader)
+        writer.write(OK)
+        await read_request(reader)
+        if number > 1:
+            writer.write(OK)
+
+    settings = PoolSettings(max_connections=1)
+    async with pool_of(script, settings) as (pool, server):
+        await post(pool)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(post(pool))
+            group.create_task(post(pool))
+        assert server.connections == 3
+
+
 async def test_a_fresh_connection_that_dies_is_the_callers_business() -> None:
     async def script(reader, writer, _):
         await read_request(reader)
@@ -309,9 +327,10 @@ async def test_nobody_listening_is_told_quickly() -> None:
     assert pool.open_connections == 0
 
 
-async def test_a_host_without_an_address_is_told() -> None:
-    pool = Pool("function.invalid", 80)
-    with pytest.raises(ConnectFailed, match=r"function\.invalid"):
+@pytest.mark.parametrize("host", ["function.invalid", "x" * 64 + ".invalid"])
+async def test_a_host_without_an_address_is_told(host: str) -> None:
+    pool = Pool(host, 80)
+    with pytest.raises(ConnectFailed, match=host):
         await post(pool)
 
 
@@ -435,6 +454,25 @@ async def refused(pool: Pool) -> PoolClosed:
     with pytest.raises(PoolClosed) as closed:
         await post(pool)
     return closed.value
+
+
+async def test_cancelling_a_request_closes_its_connection() -> None:
+    arrived, closed = asyncio.Event(), asyncio.Event()
+
+    async def script(reader, writer, _):
+        await read_request(reader)
+        arrived.set()
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        closed.set()
+
+    async with pool_of(script) as (pool, _), asyncio.TaskGroup() as group:
+        task = group.create_task(post(pool))
+        async with asyncio.timeout(5):
+            await arrived.wait()
+            task.cancel()
+            await closed.wait()
+        await until(lambda: pool.open_connections == 0, 5)
 
 
 async def test_cancelling_one_request_hurts_no_other() -> None:
