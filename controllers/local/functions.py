@@ -11,7 +11,8 @@ from pathlib import Path
 
 import aiohttp
 
-from controllers.desired.local import FunctionKey, LocalFunction, Lookup
+from controllers.desired.environment import Lookup
+from controllers.desired.local import FunctionKey, LocalFunction
 from controllers.local import tasks
 from controllers.local.code import CodeStore
 from controllers.local.environments import Environments

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from controllers.desired.local import FunctionInvalid, LocalFunction, process_env
+from controllers.desired.environment import process_env
+from controllers.desired.local import FunctionInvalid, LocalFunction
 from controllers.local.child import Command, Print, machine_env
 from controllers.local.surroundings import LOOPBACK, Surroundings
 from runtimes.catalog import Runtime, UnknownRuntime

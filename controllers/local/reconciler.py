@@ -18,13 +18,8 @@ import logging
 import time
 from functools import partial
 
-from controllers.desired.local import (
-    FunctionInvalid,
-    FunctionKey,
-    LocalFunction,
-    fingerprint,
-    user_env,
-)
+from controllers.desired.environment import user_env
+from controllers.desired.local import FunctionInvalid, FunctionKey, LocalFunction, fingerprint
 from controllers.local import tasks
 from controllers.local.backoff import Backoff
 from controllers.local.child import Command
@@ -100,20 +95,21 @@ class FunctionReconciler:
             )
 
     async def _reconcile(self) -> None:
-        assert self._wanted is not None
+        wanted = self._wanted
+        assert wanted is not None
         try:
-            env = user_env(self._wanted, self._around.lookup)
+            env = user_env(wanted, self._around.lookup)
         except FunctionInvalid as error:
             await self._abandon_rollout("")
             self._report(str(error))
             return
-        revision = fingerprint(self._wanted, env)
+        revision = await asyncio.to_thread(fingerprint, wanted, env)
         if revision == self._revision:
             return
         await self._abandon_rollout(revision)
         if self._current is None or self._current.launch.revision != revision:
             self._rollout = asyncio.create_task(
-                self._roll_out(self._wanted, env, revision), name=f"rollout of {self._title}"
+                self._roll_out(wanted, env, revision), name=f"rollout of {self._title}"
             )
         self._refresh()
 

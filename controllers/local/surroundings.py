@@ -8,7 +8,8 @@ from pathlib import Path
 
 import aiohttp
 
-from controllers.desired.local import FunctionKey, Lookup
+from controllers.desired.environment import Lookup
+from controllers.desired.local import FunctionKey
 from controllers.local.code import CodeStore
 from controllers.local.environments import Environments
 from controllers.local.interpreters import Interpreters

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from controllers.desired.environment import process_env, user_env
 from controllers.desired.local import (
     Archive,
     Code,
@@ -17,8 +18,6 @@ from controllers.desired.local import (
     Variable,
     fingerprint,
     local_function,
-    process_env,
-    user_env,
 )
 from tidegate.api.function import Function
 
@@ -141,6 +140,11 @@ def test_the_servers_variables_win_over_the_users() -> None:
     assert env["OTHER"] == "kept"
     assert env["FUNC_TIMEOUT"] == "180"
     assert env["KUBELESS_INSTALL_VOLUME"] == "/code"
+
+
+def test_a_call_of_hours_does_not_ask_for_a_stop_of_hours() -> None:
+    env = process_env(replace(HELLO, timeout=7200.0), {}, "/code", "127.0.0.1")
+    assert (env["FUNC_TIMEOUT"], env["FUNC_SHUTDOWN_TIMEOUT"]) == ("7200", "3600")
 
 
 def test_the_fingerprint_changes_with_anything_that_matters() -> None:
