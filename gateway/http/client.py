@@ -130,8 +130,6 @@ class Pool:
             await self._emptied.wait()
         self._sweep.stop()
 
-    # Connections call these.
-
     def idle(self, connection: ClientConnection) -> None:
         """Take back a connection after an exchange."""
         now = connection.now()
@@ -150,8 +148,6 @@ class Pool:
         if connection in self._idle:
             self._idle.remove(connection)
         self._free_slot()
-
-    # Slots and the queue.
 
     async def _acquire(self, deadline: float, *, fresh: bool) -> ClientConnection:
         if self._closed:

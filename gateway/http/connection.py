@@ -200,8 +200,6 @@ class ClientConnection(asyncio.BufferedProtocol):
             text = f"calling {self._owner.endpoint}: the caller went away before the answer"
             self.fail(CallerGone(text))
 
-    # asyncio calls these.
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         # With a mark of 0, pause_writing tells whenever a request is not wholly sent.
@@ -251,8 +249,6 @@ class ClientConnection(asyncio.BufferedProtocol):
             self._end_body()
             self._finish()
         return False
-
-    # The parser calls these.
 
     def on_message_begin(self) -> None:
         if self._complete:

@@ -140,8 +140,6 @@ class Request:
         caller.write(head if self._mute else head + body)
         self._finish(caller)
 
-    # BodyStream.
-
     def attach(self, flow: Flow) -> None:
         """Let the source of a streamed answer be paused and stopped; it promises to flush."""
         self._flow = flow
@@ -201,8 +199,6 @@ class Request:
         if caller is not None:
             self._caller = None
             caller.abort()
-
-    # The connection calls these.
 
     def lost(self) -> None:
         """The caller went away before the answer was whole."""

@@ -76,8 +76,6 @@ class Server:
         await self._emptied.wait()
         self.sweep.stop()
 
-    # Connections call these.
-
     def opened(self, connection: OpenConnection) -> bool:
         """Count a connection; false when it is one too many and must be refused."""
         self._connections.add(connection)

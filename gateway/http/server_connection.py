@@ -95,8 +95,6 @@ class ServerConnection(asyncio.BufferedProtocol):
         """Between two requests, with nothing of the next one read."""
         return not self._queue and not self._in_head and not self._lingering
 
-    # The server calls these.
-
     def close(self) -> None:
         """Close once everything written has been sent."""
         if self._transport is not None:
@@ -112,8 +110,6 @@ class ServerConnection(asyncio.BufferedProtocol):
             self._advance()
         else:
             self.close()
-
-    # Requests call these.
 
     def write(self, data: bytes) -> None:
         if self._transport is not None:
@@ -143,8 +139,6 @@ class ServerConnection(asyncio.BufferedProtocol):
         if not self._advancing:
             self._advance()
             self._watch()
-
-    # asyncio calls these.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -197,8 +191,6 @@ class ServerConnection(asyncio.BufferedProtocol):
         self._advance()
         if not (progress and self._in_head and self._reading is None):
             self._watch()  # a head's time runs from its first byte
-
-    # The parser calls these.
 
     def on_message_begin(self) -> None:
         self._in_head = True
