@@ -1,0 +1,5 @@
+"""Cron: ticks at the nominal times of a schedule."""
+
+from gateway.sources.cron.source import CronSource
+
+__all__ = ["CronSource"]
