@@ -51,7 +51,7 @@ class StreamPosition(NamedTuple):
 def position_from_reply(reply: str) -> StreamPosition | None:
     """Read the acknowledgement subject of a JetStream message; None when it is none."""
     tokens = reply.split(".")
-    if tokens[:2] != ["$JS", "ACK"] or len(tokens) < 9:
+    if len(tokens) < 9 or not reply.startswith("$JS.ACK."):
         return None
     # With a domain and an account hash there are two tokens more in front.
     at = 2 if len(tokens) < 11 else 4

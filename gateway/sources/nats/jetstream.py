@@ -9,30 +9,20 @@ from typing import Any
 
 import nats.errors
 
-from gateway.core.delivery import Delivery, Outcome
+from gateway.core.delivery import Delivery
 from gateway.core.source import Intake
 from gateway.errors import ConfigError, SourceUnavailable
 from gateway.settings import LimitSettings
+from gateway.sources.nats.acks import Acknowledgements
 from gateway.sources.nats.api import JetStreamApi, Object
 from gateway.sources.nats.binding import ConsumerBinding, StreamReplaced
 from gateway.sources.nats.connection import Connection
 from gateway.sources.nats.events import StreamEvents, StreamPosition, position_from_reply
-from gateway.sources.nats.leases import Key, Leases
-from gateway.sources.nats.outbox import Outbox
 from gateway.sources.nats.pulls import Pulls
 from tidegate.api.subscription import NatsSubject
 
 logger = logging.getLogger(__name__)
 
-ACK, NAK, TERM, IN_PROGRESS = b"+ACK", b"-NAK", b"+TERM", b"+WPI"
-
-_VERBS = {
-    Outcome.DELIVERED: ACK,
-    Outcome.FILTERED: ACK,
-    Outcome.DROPPED: ACK,
-    Outcome.DEAD_LETTERED: TERM,
-    Outcome.RELEASED: NAK,
-}
 _TOO_LARGE = "message size exceeds maxbytes"
 _ENDED_WELL = (_TOO_LARGE, "batch completed")
 _PUSH_AT = 64
@@ -84,13 +74,10 @@ class JetStreamReader:
         self._durable = spec.jetstream.durable
         self._limits = limits
         self._timing = timing or Timing()
-        self._ack_wait = spec.jetstream.ack_wait
         self._pulls = Pulls(limits.queued_events)
-        self._leases = Leases()
         self._batch: list[Delivery] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
-        self._renew_now = asyncio.Event()
         self._trouble: Exception | None = None
         self._connection: Connection | None = None
         self._subscription: Any = None
@@ -107,7 +94,9 @@ class JetStreamReader:
         self._client = connection.client
         self._intake = intake
         self._clock = asyncio.get_running_loop().time
-        self._outbox = Outbox(connection, self._wake.set)
+        assert self._spec.jetstream is not None
+        ack_wait = self._spec.jetstream.ack_wait
+        self._acks = Acknowledgements(connection, ack_wait, self._wake.set)
         self._binding = ConsumerBinding(
             self._name, self._spec, self._api(), str(self._client.connected_server_version)
         )
@@ -131,7 +120,7 @@ class JetStreamReader:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        left = await self._outbox.finish(self._timing.farewell)
+        left = await self._acks.outbox.finish(self._timing.farewell)
         if left:
             logger.warning(
                 "%s: closing before the server confirmed the last acknowledgements;"
@@ -141,7 +130,7 @@ class JetStreamReader:
 
     def reconnected(self) -> None:
         self._tries = 0
-        self._renew_now.set()
+        self._acks.renew_soon()
         self._doubt()
 
     def closed(self) -> None:
@@ -186,9 +175,10 @@ class JetStreamReader:
         except (OSError, nats.errors.Error) as error:
             raise SourceUnavailable(f"{self._name}: subscribing to the inbox: {error}") from error
         self._heard = self._clock()
+        self._intake.polled()
         for name, work in (
-            ("acks", self._outbox.run),
-            ("renewals", self._renew),
+            ("acks", self._acks.outbox.run),
+            ("renewals", self._acks.renew),
             ("refresh", self._refresh),
         ):
             task = asyncio.create_task(work(), name=f"{self._name} {name}")
@@ -200,7 +190,7 @@ class JetStreamReader:
         window = min(self._limits.queued_events, config.get("max_ack_pending") or 1 << 30)
         self._window = min(window, config.get("max_batch") or window)
         self._pulls.resize(self._window)
-        self._ack_wait = config["ack_wait"] / _SECOND
+        self._acks.ack_wait = config["ack_wait"] / _SECOND
         # The server wants two heartbeats inside a request at least.
         self._expires = min(self._timing.expires, (config.get("max_expires") or 1e12) / _SECOND)
         self._heartbeat = min(self._timing.heartbeat, self._expires / 3)
@@ -241,7 +231,7 @@ class JetStreamReader:
         return 0.0
 
     async def _pull(self) -> None:
-        batch = self._pulls.wanted(self._intake.credit, len(self._leases))
+        batch = self._pulls.wanted(self._intake.credit, self._acks.held)
         if not batch:
             return
         if not self._pulls.outstanding:
@@ -302,18 +292,14 @@ class JetStreamReader:
         if self._reading:
             self._take(message, at)
         else:
-            self._outbox.put(message.reply, NAK)
+            self._acks.hand_back(message.reply)
 
     def _take(self, message: Any, at: StreamPosition) -> None:
         key = (at.sequence, at.timestamp)
-        if self._leases.holds(key, message.reply):
+        if not self._acks.accept(key, message.reply):
             return
-        if self._leases.is_done(key):
-            self._outbox.put(message.reply, ACK)
-            return
-        self._leases.take(key, message.reply)
         event = self._events.event(message.subject, message.headers, message.data, at)
-        delivery = Delivery(event, self._settled, key, key=message.subject)
+        delivery = Delivery(event, self._acks.settle, key, key=message.subject)
         if at.deliveries != "1":
             delivery.attempts = int(at.deliveries) - 1
         self._batch.append(delivery)
@@ -360,28 +346,6 @@ class JetStreamReader:
                 said,
             )
             self._doubt()
-
-    def _settled(self, delivery: Delivery) -> None:
-        key: Key = delivery.position  # type: ignore[assignment]  # set in _take, opaque to others
-        outcome = delivery.outcome
-        assert outcome is not None
-        reply = self._leases.finish(key, durable=outcome is not Outcome.RELEASED)
-        self._outbox.put(reply, _VERBS[outcome])
-
-    async def _renew(self) -> None:
-        """Tell the server in time that what we hold is in work, and at once when it is back."""
-        assert self._connection is not None
-        online = self._connection.online
-        while True:
-            try:
-                async with asyncio.timeout(self._ack_wait / 3):
-                    await self._renew_now.wait()
-            except TimeoutError:
-                pass
-            self._renew_now.clear()
-            if online.is_set():
-                for reply in self._leases.replies():
-                    self._outbox.put(reply, IN_PROGRESS)
 
     async def _refresh(self) -> None:
         """Keep the known ack floor young while messages flow; show life while credit is out."""
