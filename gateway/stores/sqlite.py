@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
 
 from gateway.errors import ConfigError, SourceUnavailable
@@ -26,8 +27,9 @@ class SqliteLedger:
     """A `Ledger` in the file `path`, which is made at first use, readable by its owner only.
 
     A value is on disk when `put` returns. All work runs on one thread of its own, so a slow disk
-    never holds up the loop. Raises `ConfigError` when the file cannot be a ledger, and
-    `SourceUnavailable` when the disk fails later.
+    never holds up the loop; values that wait for it are written together, so a thousand triggers
+    that tick in one minute cost a few syncs. Raises `ConfigError` when the file cannot be a
+    ledger, and `SourceUnavailable` when the disk fails later.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,6 +37,8 @@ class SqliteLedger:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._connection: sqlite3.Connection | None = None
         self._closed = False
+        self._lock = Lock()
+        self._waiting: dict[tuple[str, str], str] = {}
 
     async def open(self) -> None:
         """Open the file now, so that a wrong path is known at the start."""
@@ -51,7 +55,9 @@ class SqliteLedger:
                 f"characters are too many; the bounds are {KEY_LIMIT} for the key and "
                 f"{VALUE_LIMIT} for the value"
             )
-        await self._run("writing", lambda: self._write(subscription, name, value))
+        with self._lock:
+            self._waiting[subscription, name] = value
+        await self._run("writing", self._write_waiting)
 
     async def close(self) -> None:
         """Let go of the file. Idempotent."""
@@ -93,12 +99,31 @@ class SqliteLedger:
             row = rows.fetchone()
         return None if row is None else str(row[0])
 
-    def _write(self, subscription: str, name: str, value: str) -> None:
-        self._connected().execute(
-            "INSERT INTO ledger VALUES (?, ?, ?) "
-            "ON CONFLICT (subscription, name) DO UPDATE SET value = excluded.value",
-            (subscription, name, value),
-        )
+    def _write_waiting(self) -> None:
+        """Write all that waits in one transaction; nothing is left when an earlier call did.
+
+        What could not be written waits on: the call that put it must not find it gone.
+        """
+        with self._lock:
+            batch, self._waiting = self._waiting, {}
+        if not batch:
+            return
+        try:
+            self._write(batch)
+        except BaseException:
+            with self._lock:
+                self._waiting = batch | self._waiting
+            raise
+
+    def _write(self, batch: Mapping[tuple[str, str], str]) -> None:
+        connection = self._connected()
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(
+                "INSERT INTO ledger VALUES (?, ?, ?) "
+                "ON CONFLICT (subscription, name) DO UPDATE SET value = excluded.value",
+                [(*key, value) for key, value in batch.items()],
+            )
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -82,6 +82,25 @@ async def test_many_writers_at_once_are_all_kept(tmp_path: Path) -> None:
     await ledger.close()
 
 
+async def test_a_write_that_failed_is_not_taken_for_done_by_the_next(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.db")
+    await ledger.open()
+    ledger._connected().execute("PRAGMA query_only = ON")
+    async with asyncio.TaskGroup() as group:
+        tries = [group.create_task(refused_put(ledger, f"ns/{n}")) for n in range(3)]
+    assert all("writing the ledger" in attempt.result() for attempt in tries)
+    ledger._connected().execute("PRAGMA query_only = OFF")
+    await ledger.put("ns/0", "ticks", "new")
+    assert [await ledger.get(f"ns/{n}", "ticks") for n in range(3)] == ["new", "old", "old"]
+    await ledger.close()
+
+
+async def refused_put(ledger: SqliteLedger, subscription: str) -> str:
+    with pytest.raises(SourceUnavailable) as caught:
+        await ledger.put(subscription, "ticks", "old")
+    return str(caught.value)
+
+
 async def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
     ledger = SqliteLedger(tmp_path / "ledger.db")
     await ledger.put("ns/trigger", "ticks", "one")
