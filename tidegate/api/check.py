@@ -8,15 +8,14 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from tidegate.api.core_kinds import Secret
 from tidegate.api.function import Function
 from tidegate.api.http_trigger import HTTPTrigger
 from tidegate.api.kafka_trigger import KafkaTrigger
 from tidegate.api.kinds import Trigger
-from tidegate.api.kinesis_trigger import KinesisTrigger
-from tidegate.api.metadata import Resource
+from tidegate.api.metadata import Resource, problem_of
 from tidegate.api.nats_trigger import NATSTrigger
-from tidegate.api.problem import Path, Problem, Severity, field_text, listed, nearest, quoted
+from tidegate.api.problem import Path, Problem, Severity, listed, nearest, quoted
+from tidegate.api.secrets_check import missing_secrets
 from tidegate.api.selection import Functions
 
 R = TypeVar("R", bound=Resource)
@@ -56,20 +55,8 @@ def check(resources: Iterable[Resource], known: Known | None = None) -> list[Pro
         *_selections(triggers, index),
         *_colliding_files(functions),
         *_unknown_runtimes(functions, beside.runtimes),
-        *_missing_secrets(triggers, every, beside.secrets),
+        *missing_secrets(every, beside.secrets),
     ]
-
-
-def _problem(
-    resource: Resource,
-    path: Path,
-    message: str,
-    fix: str,
-    severity: Severity = Severity.ERROR,
-) -> Problem:
-    origin = resource.origin
-    place = (origin.file, origin.line(path))
-    return Problem(message, fix, *place, str(resource), field_text(path), severity)
 
 
 def _place(resource: Resource) -> str:
@@ -90,7 +77,7 @@ def _grouped(items: Iterable[R], key: Callable[[R], Hashable]) -> Iterator[tuple
 def _same_names(resources: Iterable[Resource]) -> Iterator[Problem]:
     for original, again in _grouped(resources, str):
         message = f"is there already: {_place(original)}"
-        yield _problem(again, ("metadata", "name"), message, "rename one of them or remove it")
+        yield problem_of(again, ("metadata", "name"), message, "rename one of them or remove it")
 
 
 def _same_routes(triggers: Iterable[HTTPTrigger]) -> Iterator[Problem]:
@@ -103,7 +90,7 @@ def _same_routes(triggers: Iterable[HTTPTrigger]) -> Iterator[Problem]:
             where = f"{trigger.spec.host_name or 'any host'}, {trigger.spec.route_path}"
             message = f"{where} is taken by {_place(rival)}"
             fix = "change path, host-name or methods of one of them"
-            yield _problem(trigger, ("spec", "path"), message, fix)
+            yield problem_of(trigger, ("spec", "path"), message, fix)
 
 
 def _share_a_method(one: HTTPTrigger, other: HTTPTrigger) -> bool:
@@ -119,7 +106,7 @@ def _missing_functions(triggers: Iterable[Trigger], functions: Functions) -> Ite
                 message = f"function {quoted(name)} is not in namespace {trigger.namespace}"
                 present = functions.names(trigger.namespace)
                 fix = _nearest_fix(name, present, "add the function; nothing is called until then")
-                yield _problem(trigger, path, message, fix, Severity.WARNING)
+                yield problem_of(trigger, path, message, fix, Severity.WARNING)
 
 
 def _function_names(trigger: Trigger) -> Iterator[tuple[Path, str]]:
@@ -152,7 +139,7 @@ def _nothing_selected(trigger: KafkaTrigger | NATSTrigger, functions: Functions)
     wanted = trigger.spec.function_selector.match_labels.get("function", "")
     if functions.named(trigger.namespace, wanted) is not None:
         fix = f"add labels: {{function: {wanted}}} to the metadata of function {wanted}"
-    return _problem(trigger, path, message, fix, Severity.WARNING)
+    return problem_of(trigger, path, message, fix, Severity.WARNING)
 
 
 def _shared_consumers(
@@ -163,7 +150,7 @@ def _shared_consumers(
             functions = listed((function.name for function in found), "and")
             message = f"{quoted(name)} is shared by {functions}: each event reaches one of them"
             fix = "leave it out, so that each function has its own, or select one function"
-            yield _problem(trigger, path, message, fix, Severity.WARNING)
+            yield problem_of(trigger, path, message, fix, Severity.WARNING)
 
 
 def _consumer_names(trigger: KafkaTrigger | NATSTrigger) -> Iterator[tuple[Path, str]]:
@@ -182,7 +169,7 @@ def _looping_dead_letter(
     if target in {function.name for function in found}:
         path = ("spec", "delivery", "deadLetter", "function")
         message = f"{quoted(target)} is one of the functions that this trigger feeds"
-        yield _problem(trigger, path, message, "send dead letters to another function")
+        yield problem_of(trigger, path, message, "send dead letters to another function")
 
 
 def _colliding_files(functions: Iterable[Function]) -> Iterator[Problem]:
@@ -192,11 +179,11 @@ def _colliding_files(functions: Iterable[Function]) -> Iterator[Problem]:
         is_archive = "+zip" in spec.function_content_type or "tar" in spec.function_content_type
         if is_archive and module in _RESERVED_FILES:
             message = f"a file named {quoted(module)} is written beside the code already"
-            yield _problem(function, path, message, "rename the module of the handler")
+            yield problem_of(function, path, message, "rename the module of the handler")
         if spec.runtime.startswith("python") and module in _PYTHON_MODULES:
             message = f"{quoted(module)} is also a module of Python itself, which it would hide"
             fix = "rename the module of the handler"
-            yield _problem(function, path, message, fix, Severity.WARNING)
+            yield problem_of(function, path, message, fix, Severity.WARNING)
 
 
 def _unknown_runtimes(
@@ -207,51 +194,4 @@ def _unknown_runtimes(
         if runtimes and runtime and runtime not in runtimes and not function.spec.image:
             message = f"{quoted(runtime)} is not a runtime that is there"
             fix = f"use {listed(sorted(runtimes))}"
-            yield _problem(function, ("spec", "runtime"), message, fix)
-
-
-def _missing_secrets(
-    triggers: Iterable[Trigger],
-    resources: Iterable[Resource],
-    secrets: Mapping[tuple[str, str], Collection[str]] | None,
-) -> Iterator[Problem]:
-    if secrets is None:
-        return
-    written = [each for each in resources if isinstance(each, Secret)]
-    keys = dict(secrets) | {(each.namespace, each.name): each.values.keys() for each in written}
-    for trigger in triggers:
-        for path, name, needed in _secret_needs(trigger):
-            yield from _secret_problems(trigger, path, keys.get((trigger.namespace, name)), needed)
-
-
-def _secret_problems(
-    trigger: Trigger, path: Path, keys: Collection[str] | None, needed: tuple[str, ...]
-) -> Iterator[Problem]:
-    if keys is None:
-        message = f"there is no such Secret in namespace {trigger.namespace}"
-        fix = f"create it with {listed(needed, 'and')}" if needed else "create it"
-        yield _problem(trigger, path, message, fix)
-        return
-    for key in needed:
-        if key not in keys:
-            fix = f"add the key {key} to the Secret"
-            yield _problem(trigger, path, f"the Secret has no key {quoted(key)}", fix)
-
-
-def _secret_needs(trigger: Trigger) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
-    """Name the Secrets of a trigger and the keys that each must have."""
-    needs: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
-    match trigger:
-        case HTTPTrigger(spec=spec):
-            needs = (
-                ("tls-secret", spec.tls_secret, ("tls.crt", "tls.key")),
-                ("basic-auth-secret", spec.basic_auth_secret, ("auth",)),
-            )
-        case KinesisTrigger(spec=spec):
-            aws = ("aws_access_key_id", "aws_secret_access_key")
-            needs = (("secret", spec.secret, aws),)
-        case KafkaTrigger(spec=spec):
-            needs = (("secret", spec.secret, ()),)
-        case NATSTrigger(spec=spec):
-            needs = (("secret", spec.secret, ()),)
-    return ((("spec", field), name, keys) for field, name, keys in needs if name)
+            yield problem_of(function, ("spec", "runtime"), message, fix)

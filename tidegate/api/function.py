@@ -130,9 +130,9 @@ class FunctionSpec(Model):
     @property
     def image(self) -> str:
         """The user's own image in the first container of `deployment`; empty when there is none."""
-        containers = _dig(self.deployment, "spec", "template", "spec", "containers")
+        containers = dig(self.deployment, "spec", "template", "spec", "containers")
         first = containers[0] if isinstance(containers, list) and containers else None
-        image = _dig(first, "image")
+        image = dig(first, "image")
         return image if isinstance(image, str) else ""
 
     @property
@@ -141,7 +141,8 @@ class FunctionSpec(Model):
         return self.handler.partition(".")[0]
 
 
-def _dig(value: Any, *path: str) -> Any:
+def dig(value: Any, *path: str) -> Any:
+    """Follow keys into a free object; None where one is absent."""
     for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None
     return value

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from tidegate.api.model import Mistake, Model
-from tidegate.api.problem import Origin
+from tidegate.api.problem import Origin, Path, Problem, Severity, field_text
 from tidegate.api.scalars import DnsLabel, DnsName
 
 GROUP = "kubeless.io"
@@ -67,6 +67,19 @@ class Resource(Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"
+
+
+def problem_of(
+    resource: Resource,
+    path: Path,
+    message: str,
+    fix: str,
+    severity: Severity = Severity.ERROR,
+) -> Problem:
+    """Say what is wrong with the field of a resource at `path`."""
+    origin = resource.origin
+    place = (origin.file, origin.line(path))
+    return Problem(message, fix, *place, str(resource), field_text(path), severity)
 
 
 class Custom(Resource):

@@ -135,12 +135,12 @@ def test_a_secret_that_is_not_there_is_told_with_its_keys() -> None:
     assert told(HELLO, text) == []
     (line,) = told(HELLO, text, known=Known(secrets={}))
     assert line.endswith(
-        "spec.secret: there is no such Secret in namespace default; "
+        'spec.secret: there is no Secret "aws" in namespace default; '
         "create it with aws_access_key_id and aws_secret_access_key"
     )
     (line,) = told(HELLO, text, known=Known(secrets={("default", "aws"): ["aws_access_key_id"]}))
     assert line.endswith(
-        'the Secret has no key "aws_secret_access_key"; '
+        'the Secret "aws" has no key "aws_secret_access_key"; '
         "add the key aws_secret_access_key to the Secret"
     )
 
@@ -160,3 +160,17 @@ def test_a_problem_has_the_line_of_its_field() -> None:
     resources, _ = load(trigger("HTTPTrigger", "\n  function-name: a"), "f.yaml")
     (problem,) = check(resources)
     assert (problem.line, problem.severity) == (5, Severity.WARNING)
+
+
+def test_a_secret_of_the_environment_is_needed_too() -> None:
+    reference = "{name: KEY, valueFrom: {secretKeyRef: {name: s, key: k%s}}}"
+    containers = "{spec: {template: {spec: {containers: [{env: [{name: A, value: b}, %s]}]}}}}"
+    text = HELLO + "  deployment: " + containers % (reference % "")
+    (line,) = told(text, known=Known(secrets={}))
+    assert line == (
+        "error Function default/hello: spec.deployment.spec.template.spec.containers[0].env[1]: "
+        'there is no Secret "s" in namespace default; create it with k'
+    )
+    assert told(text, known=Known(secrets={("default", "s"): {"k"}})) == []
+    optional = HELLO + "  deployment: " + containers % (reference % ", optional: true")
+    assert told(optional, known=Known(secrets={})) == []

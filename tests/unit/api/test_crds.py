@@ -140,3 +140,9 @@ def test_numbers_and_texts_are_both_taken_where_people_write_both() -> None:
     assert schema("Function")["properties"]["spec"]["properties"]["timeout"][
         "x-kubernetes-int-or-string"
     ]
+
+
+def test_a_field_is_described_by_itself_before_its_type() -> None:
+    delivery = schema("KafkaTrigger")["properties"]["spec"]["properties"]["delivery"]
+    assert delivery["description"] == "How hard the gateway tries."
+    assert delivery["properties"]["batch"]["description"].endswith("Default one event a call.")

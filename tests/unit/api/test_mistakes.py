@@ -331,7 +331,9 @@ def test_credentials_in_an_url_are_never_shown() -> None:
         "url: 'nats://hunter2@x'",
         "delivery: {deadLetter: {http: 'http://a:hunter2@x'}}",
     ):
-        assert "hunter2" not in "\n".join(about("NATSTrigger", f"{{topic: a, {FEEDS}, {block}}}"))
+        (line,) = about("NATSTrigger", f"{{topic: a, {FEEDS}, {block}}}")
+        assert line.endswith("holds credentials; remove them and put them into a Secret")
+        assert "hunter2" not in line
 
 
 def test_a_problem_is_one_line() -> None:

@@ -163,6 +163,18 @@ def test_a_selector_feeds_every_function_that_it_accepts() -> None:
     assert [subscription.function for subscription in found] == ["get-python", "other"]
 
 
+def test_a_selector_asks_for_all_that_it_names() -> None:
+    two = "{topic: a, functionSelector: {matchLabels: {created-by: kubeless, tier: b}}}"
+    mixed = (
+        "{topic: a, functionSelector: {matchLabels: {function: get-python}, "
+        "matchExpressions: [{key: created-by, operator: DoesNotExist}]}}"
+    )
+    both = FUNCTION.replace("}\nspec", ", tier: b}\nspec").replace("name: get-python", "name: both")
+    found = derived(FUNCTION, both, trigger("KafkaTrigger", two))
+    assert [subscription.function for subscription in found] == ["both"]
+    assert derived(FUNCTION, trigger("NATSTrigger", mixed)) == []
+
+
 def test_a_selector_that_accepts_nothing_runs_nothing() -> None:
     assert derived(manifests.KAFKA_TRIGGER) == []
 
