@@ -38,13 +38,16 @@ class ConsumerBinding:
     us is made anew right above it, and nothing unsettled is skipped.
     """
 
-    def __init__(self, name: str, spec: NatsSubject, api: JetStreamApi, version: str) -> None:
+    def __init__(
+        self, name: str, spec: NatsSubject, api: JetStreamApi, version: tuple[int, int]
+    ) -> None:
         assert spec.jetstream is not None
         self._name = name
         self._spec = spec
         self._wanted: JetStreamConsumer = spec.jetstream
         self._api = api
-        self._resumes = _at_least(version, (2, 10))
+        # Older servers keep no metadata, so a resumed consumer would look like another start.
+        self._resumes = version >= (2, 10)
         self._desired = desired_config(spec, self._wanted)
         self._created = ""
         self._bound = False
@@ -191,8 +194,3 @@ class ConsumerBinding:
                 " use nats-server 2.10 or later, or one subject"
             )
         return answer
-
-
-def _at_least(version: str, wanted: tuple[int, int]) -> bool:
-    numbers = version.split(".")[:2]
-    return all(one.isdigit() for one in numbers) and tuple(map(int, numbers)) >= wanted

@@ -97,8 +97,9 @@ class JetStreamReader:
         assert self._spec.jetstream is not None
         ack_wait = self._spec.jetstream.ack_wait
         self._acks = Acknowledgements(connection, ack_wait, self._wake.set)
+        version = self._client.connected_server_version
         self._binding = ConsumerBinding(
-            self._name, self._spec, self._api(), str(self._client.connected_server_version)
+            self._name, self._spec, self._api(), (version.major, version.minor)
         )
         connection.listeners.add(self)
         try:

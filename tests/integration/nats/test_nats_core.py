@@ -108,6 +108,29 @@ async def test_reading_stops_and_what_the_client_had_is_still_pushed(
         await client.request("orders", b"?", timeout=2)
 
 
+async def test_a_replica_that_leaves_under_load_takes_nothing_with_it(
+    bench: Bench, client: Client
+) -> None:
+    stays = await listening(bench, RecordingIntake(1 << 20))
+    for turn in range(5):
+        leaves = await listening(bench, RecordingIntake(1 << 20))
+        before = len(stays.intake.deliveries)
+        for number in range(1000):
+            await client.publish("orders", b"%d" % number)
+            if number == 500:
+                leaving = asyncio.create_task(leaves.stop_reading())
+            if number % 10 == 0:
+                await asyncio.sleep(0)
+        await leaving
+        await until(
+            lambda left=leaves, seen=before: (
+                len(left.intake.deliveries) + len(stays.intake.deliveries) - seen == 1000
+            ),
+            5,
+        )
+        assert leaves.intake.deliveries, turn
+
+
 async def test_a_restarted_server_is_read_again(
     bench: Bench, server: NatsServer, client: Client
 ) -> None:

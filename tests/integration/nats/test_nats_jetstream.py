@@ -7,7 +7,7 @@ import json
 
 import nats
 from nats.aio.client import Client
-from nats.js.api import ConsumerConfig
+from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from gateway.core.delivery import Outcome
 from gateway.errors import ConfigError, SourceUnavailable
@@ -226,6 +226,8 @@ async def test_a_consumer_deleted_under_us_is_made_anew_where_it_was(
     await intake.received(400)
     await acked(client, 400)
     assert len(intake.deliveries) == 400, "each came once"
+    config = (await client.jetstream().consumer_info("ORDERS", "hello")).config
+    assert config.deliver_policy == DeliverPolicy.BY_START_SEQUENCE
     assert "consumer ORDERS.hello was deleted; making it anew" in caplog.text
 
 
