@@ -24,6 +24,9 @@ class Service(Protocol):
     body_limit: int
     draining: bool
 
+    def opened(self, connection: "Connection") -> None:
+        """The connection has begun."""
+
     def full(self) -> bool:
         """Whether there are more connections than are served."""
 
@@ -77,6 +80,7 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self.peer = (transport.get_extra_info("peername") or ("",))[0]
+        self._service.opened(self)
         if self._service.full():
             self._refuse(503, "too many connections at once: try again")
 

@@ -119,12 +119,14 @@ class Front:
             await self._no_connections.wait()
 
     def _connect(self) -> Connection:
-        connection = Connection(self, self._loop)
+        return Connection(self, self._loop)
+
+    def opened(self, connection: Connection) -> None:
+        """Hold a connection from when it has a transport, so that it can be ended."""
         self._connections.add(connection)
         self._no_connections.clear()
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(SWEEP, self._sweep)
-        return connection
 
     def _sweep(self) -> None:
         """Close connections whose client is silent, while there are any."""
