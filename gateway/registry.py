@@ -11,7 +11,6 @@ from gateway.core.dispatcher import Route
 from gateway.core.sink import Sink
 from gateway.core.source import Source
 from gateway.errors import ConfigError
-from gateway.sinks.function import FunctionSink
 from tidegate.api.subscription import Subscription
 
 SOURCES: Mapping[str, str] = {
@@ -21,26 +20,29 @@ SOURCES: Mapping[str, str] = {
 }
 """Source name -> import string of a class that takes (subscription, context)."""
 
+SINKS: Mapping[str, str] = {"function": "gateway.sinks.function:FunctionSink"}
+"""Sink name -> import string of a class that takes (subscription, context)."""
+
 _EXTRAS = {"nats": "nats"}
 
 
 def build(subscription: Subscription, context: Context) -> Route:
     """Make the adapters of `subscription`. Raises `ConfigError` for what is not to be had."""
     _refuse_what_is_missing(subscription)
-    source: Source = _source_class(subscription)(subscription, context)
-    sink: Sink = FunctionSink(subscription, context)
+    source: Source = source_class(subscription)(subscription, context)
+    sink: Sink = _loaded(SINKS["function"])(subscription, context)
     return Route(source, sink)
 
 
-def _source_class(subscription: Subscription) -> Any:
+def source_class(subscription: Subscription) -> Any:
+    """Return the class of the source that serves `subscription`."""
     name = subscription.source_name
     if name not in SOURCES:
         raise ConfigError(
             f"{subscription.id}: this version has no {name} source; it has {', '.join(SOURCES)}"
         )
-    module, _, attribute = SOURCES[name].partition(":")
     try:
-        return getattr(import_module(module), attribute)
+        return _loaded(SOURCES[name])
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(name)
         if extra is None or (error.name or "").startswith("gateway"):
@@ -49,6 +51,11 @@ def _source_class(subscription: Subscription) -> Any:
             f"{subscription.id}: {error.name} is not installed; "
             f"install it with: pip install 'tidegate[{extra}]'"
         ) from error
+
+
+def _loaded(import_string: str) -> Any:
+    module, _, attribute = import_string.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def _refuse_what_is_missing(subscription: Subscription) -> None:

@@ -38,13 +38,14 @@ class Endpoints:
     def watch(
         self, function: FunctionKey, watcher: Callable[[tuple[Address, ...]], None]
     ) -> Callable[[], None]:
-        """Call `watcher` on each change until the returned function is called."""
+        """Call `watcher` on each change until the returned function is called, once or more."""
         watchers = self._watchers.setdefault(function, [])
         watchers.append(watcher)
 
         def unwatch() -> None:
-            watchers.remove(watcher)
-            if not watchers:
-                self._watchers.pop(function, None)
+            if watcher in watchers:
+                watchers.remove(watcher)
+            if not watchers and self._watchers.get(function) is watchers:
+                del self._watchers[function]
 
         return unwatch

@@ -1,0 +1,174 @@
+"""What every source promises, run against each through its harness."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.core.delivery import Outcome
+from gateway.registry import SOURCES
+from tests.conformance.harness import SourceHarness
+from tests.conformance.harnesses import HARNESSES
+
+BUILT_IN = {*SOURCES, "memory"}
+
+
+def test_every_registered_source_has_a_harness() -> None:
+    assert {name.split()[0] for name in HARNESSES} == BUILT_IN
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test on every harness whose broker has the notions that the test needs."""
+    if "harness" in metafunc.fixturenames:
+        needed = {mark.args[0] for mark in metafunc.definition.iter_markers("needs")}
+        able = [name for name, one in HARNESSES.items() if not needed & one.cannot]
+        metafunc.parametrize("harness", able, indirect=True)
+
+
+@pytest.fixture
+async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SourceHarness]:
+    one = HARNESSES[request.param](tmp_path)
+    await one.start()
+    try:
+        yield one
+    finally:
+        await one.stop()
+
+
+async def test_it_opens_says_that_it_lives_and_closes_twice(harness: SourceHarness) -> None:
+    async with harness.reading() as reading:
+        assert reading.intake.polls
+        await reading.stop()
+
+
+async def test_everything_published_arrives_once(harness: SourceHarness) -> None:
+    async with harness.reading() as reading:
+        await harness.publish(30)
+        deliveries = await reading.intake.until(30)
+        reading.intake.settle()
+        assert len({one.event.id for one in deliveries}) == 30
+
+
+@pytest.mark.needs("redeliver")
+async def test_what_was_settled_does_not_come_again(harness: SourceHarness) -> None:
+    async with harness.reading() as first:
+        await harness.publish(10)
+        await first.intake.until(10)
+        first.intake.settle()
+    async with harness.reading() as second:
+        await harness.publish(1)
+        deliveries = await second.intake.until(1)
+        assert {one.event.id for one in deliveries}.isdisjoint(
+            one.event.id for one in first.intake.deliveries
+        )
+        second.intake.settle()
+
+
+@pytest.mark.needs("redeliver")
+async def test_what_was_released_comes_again_with_the_same_id(harness: SourceHarness) -> None:
+    async with harness.reading() as first:
+        await harness.publish(5)
+        await first.intake.until(5)
+        await first.stop_reading()
+        first.intake.settle(Outcome.RELEASED)
+    async with harness.reading() as second:
+        again = await second.intake.until(5)
+        second.intake.settle()
+    ids = [{one.event.id for one in reading} for reading in (first.intake.deliveries, again)]
+    assert ids[0] == ids[1]
+
+
+@pytest.mark.needs("crash")
+async def test_what_was_unsettled_survives_a_crash(harness: SourceHarness) -> None:
+    async with harness.reading() as first:
+        await harness.publish(5)
+        await first.intake.until(5)
+        await harness.crash(first)
+        lost = {one.event.id for one in first.intake.deliveries}
+    async with harness.reading() as second:
+        again = await second.intake.until(5, timeout=30)
+        assert {one.event.id for one in again} == lost
+        second.intake.settle()
+
+
+@pytest.mark.needs("crash")
+async def test_nothing_is_committed_past_the_oldest_unsettled(harness: SourceHarness) -> None:
+    async with harness.reading() as first:
+        await harness.publish(10)
+        deliveries = await first.intake.until(10)
+        for one in deliveries[1:]:
+            one.settle(Outcome.DELIVERED)
+        await first.stop_reading()
+        oldest = deliveries[0].event.id
+        deliveries[0].settle(Outcome.RELEASED)
+    async with harness.reading() as second:
+        again = await second.intake.until(1)
+        assert oldest in {one.event.id for one in again}
+        second.intake.settle()
+
+
+@pytest.mark.needs("order")
+async def test_one_key_arrives_in_the_order_of_publishing(harness: SourceHarness) -> None:
+    async with harness.reading() as reading:
+        await harness.publish(60, keys=("a", "b", "c"))
+        deliveries = await reading.intake.until(60)
+        reading.intake.settle()
+    per_key: dict[object, list[int]] = defaultdict(list)
+    for position, one in enumerate(deliveries):
+        per_key[one.key].append(position)
+    assert len(per_key) == 3
+    ids = [one.event.id for one in deliveries]
+    assert ids == sorted(ids, key=lambda id: (len(id), id))
+
+
+@pytest.mark.needs("pause")
+async def test_no_more_than_the_credit_is_out_at_once(harness: SourceHarness) -> None:
+    async with harness.reading(credit=5) as reading:
+        await harness.publish(40)
+        seen = 0
+        while seen < 40:
+            await reading.intake.until(min(seen + 5, 40))
+            await asyncio.sleep(0.05)  # room to go wrong
+            seen = len(reading.intake.deliveries)
+            assert len(reading.intake.unsettled) <= 5
+            reading.intake.settle()
+        assert seen == 40
+
+
+@pytest.mark.needs("redeliver")
+async def test_a_cancelled_read_loses_nothing(harness: SourceHarness) -> None:
+    seen: set[str] = set()
+    await harness.publish(20)
+    while len(seen) < 20:
+        async with harness.reading(credit=3) as reading:
+            await reading.intake.until(1)
+            await reading.stop_reading()
+            seen.update(one.event.id for one in reading.intake.deliveries)
+            reading.intake.settle()
+    assert len(seen) == 20
+
+
+@pytest.mark.needs("redeliver")
+async def test_settlements_after_the_read_is_over_still_count(harness: SourceHarness) -> None:
+    async with harness.reading() as first:
+        await harness.publish(4)
+        await first.intake.until(4)
+        await first.stop_reading()
+        first.intake.settle()
+    async with harness.reading() as second:
+        await harness.publish(1)
+        assert len(await second.intake.until(1)) == 1
+        second.intake.settle()
+
+
+@pytest.mark.needs("carry rubbish")
+async def test_what_cannot_be_decoded_becomes_a_delivery(harness: SourceHarness) -> None:
+    async with harness.reading() as reading:
+        await harness.publish_rubbish()
+        await harness.publish(1)
+        await reading.intake.until(2)
+        reading.intake.settle()
