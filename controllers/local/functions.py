@@ -93,9 +93,12 @@ class LocalFunctions:
         """Return the last lines that a function printed; raises UnknownFunction."""
         return self._logs_of(key).last(lines)
 
-    def follow(self, key: FunctionKey) -> AsyncIterator[LogLine]:
-        """Yield each new line until the function is removed; raises UnknownFunction."""
-        return self._logs_of(key).follow()
+    def follow(self, key: FunctionKey, backlog: int = 0) -> AsyncIterator[LogLine]:
+        """Yield the last `backlog` lines, then each new one until the function is removed.
+
+        Raises UnknownFunction.
+        """
+        return self._logs_of(key).follow(backlog)
 
     def _logs_of(self, key: FunctionKey) -> LogBook:
         if key not in self._entries:

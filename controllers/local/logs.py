@@ -56,9 +56,12 @@ class LogBook:
         """Return up to `count` lines, oldest first."""
         return list(self._lines)[-count:] if count > 0 else []
 
-    async def follow(self) -> AsyncIterator[LogLine]:
-        """Yield each new line; a follower slower than the output misses the oldest ones."""
-        seen = self._appended
+    async def follow(self, backlog: int = 0) -> AsyncIterator[LogLine]:
+        """Yield the last `backlog` lines and then each new one.
+
+        A follower slower than the output misses the oldest ones.
+        """
+        seen = self._appended - min(backlog, len(self._lines))
         while True:
             while seen < self._appended:
                 fresh, seen = self.last(self._appended - seen), self._appended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from controllers.desired.local import FunctionInvalid, LocalFunction
 from controllers.local.child import Command, Print, machine_env
 from controllers.local.surroundings import LOOPBACK, Surroundings
 from runtimes.catalog import Runtime, UnknownRuntime
+
+logger = logging.getLogger(__name__)
 
 
 async def prepared_command(
@@ -40,6 +43,7 @@ def _runtime(function: LocalFunction, around: Surroundings, show: Print) -> Runt
             f"spec.runtime {function.runtime!r} needs a cluster; on a laptop only python runs yet"
         )
     if choice.warning is not None:
+        logger.warning("%s: %s", function.title, choice.warning)
         show("tidegate", choice.warning)
     return choice.runtime
 
