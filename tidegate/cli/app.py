@@ -1,0 +1,49 @@
+"""The command line: which verbs there are, and how their errors end."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from tidegate import __version__
+from tidegate.cli import cron, function, publish, trigger
+from tidegate.cli.completion import completion
+from tidegate.cli.errors import CommandError
+from tidegate.cli.up.command import up
+from tidegate.cli.validate import validate
+
+app = typer.Typer(
+    name="tidegate",
+    help="Events from HTTP, cron and NATS reach your functions, and none is lost.",
+    epilog="Exit codes: 0 done, 1 it failed, 2 wrong usage or input, 3 nothing answers, "
+    "130 aborted.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+app.command()(up)
+app.add_typer(function.app, name="function")
+app.add_typer(trigger.app, name="trigger")
+app.add_typer(publish.app, name="publish")
+app.command(no_args_is_help=True)(validate)
+app.add_typer(cron.app, name="cron")
+app.command(no_args_is_help=True)(completion)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    sys.stdout.write(f"tidegate {__version__}\n")
+
+
+def run() -> int:
+    """Run the command line; what a user did wrong is one sentence, never a traceback."""
+    try:
+        app(prog_name="tidegate")
+    except CommandError as error:
+        sys.stderr.write(f"tidegate: {error}\n")
+        return error.code
+    return 0

@@ -1,0 +1,67 @@
+"""Lists for people and for programs. The JSON and YAML forms are stable."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+Row = Mapping[str, Any]
+Columns = Sequence[tuple[str, str]]
+"""(heading, field) in order."""
+
+
+class Format(StrEnum):
+    """Forms of a list."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+
+
+def write(text: str) -> None:
+    """Write `text` and a line end to standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def document(value: Any, form: Format) -> str:
+    """Return `value` as JSON or YAML, without a line end."""
+    if form is Format.YAML:
+        import yaml
+
+        return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True)).rstrip("\n")
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def listing(rows: Sequence[Row], form: Format, columns: Columns, wide: Columns = ()) -> str:
+    """Return `rows` in the form that was asked for; `wide` are further columns."""
+    if form in (Format.JSON, Format.YAML):
+        return document(list(rows), form)
+    return table(rows, [*columns, *wide] if form is Format.WIDE else columns)
+
+
+def table(rows: Sequence[Row], columns: Columns) -> str:
+    """Return aligned columns under headings. What is absent is a dash."""
+    lines = [
+        [heading for heading, _ in columns],
+        *([cell(row.get(field)) for _, field in columns] for row in rows),
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(_aligned(line, widths) for line in lines)
+
+
+def cell(value: Any) -> str:
+    """Return one value as one line."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "-"
+    return " ".join(str(value).split())
+
+
+def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))
+    return "   ".join(padded).rstrip()

