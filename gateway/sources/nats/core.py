@@ -32,13 +32,21 @@ class CoreReader:
     and said once when it begins and once when it ends.
     """
 
-    def __init__(self, name: str, spec: NatsSubject, limits: LimitSettings) -> None:
+    def __init__(
+        self,
+        name: str,
+        spec: NatsSubject,
+        limits: LimitSettings,
+        check_interval: float = CHECK_INTERVAL,
+    ) -> None:
         self._name = name
         self._spec = spec
         self._limits = limits
         self._events = SubjectEvents(spec.subject)
         self._batch: list[Delivery] = []
         self._lost = 0
+        self._lost_before = 0
+        self._check_interval = check_interval
         self._over = asyncio.Event()
         self._trouble: Exception | None = None
         self._connection: Connection | None = None
@@ -124,9 +132,10 @@ class CoreReader:
     async def _listen(self, connection: Connection) -> None:
         """Wait for the end, for a while only: a quiet subject must not look like a dead link."""
         try:
-            async with asyncio.timeout(CHECK_INTERVAL):
+            async with asyncio.timeout(self._check_interval):
                 await self._over.wait()
         except TimeoutError:
+            self._report_losses()
             if connection.online.is_set():
                 await self._check(connection)
 
@@ -165,12 +174,13 @@ class CoreReader:
                 await intake.room()
             batch, self._batch = self._batch, []
             intake.push(batch)
-            if self._lost and not pending:
-                self._recovered()
 
-    def _recovered(self) -> None:
-        logger.warning("%s: keeping up again; %d events were lost", self._name, self._lost)
-        self._lost = 0
+    def _report_losses(self) -> None:
+        """Say that it is over once nothing was lost for a while: bursts would flood the log."""
+        if self._lost and self._lost == self._lost_before:
+            logger.warning("%s: keeping up again; %d events were lost", self._name, self._lost)
+            self._lost = 0
+        self._lost_before = self._lost
 
     def _settled(self, delivery: Delivery) -> None:
         reply = delivery.position
