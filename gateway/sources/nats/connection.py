@@ -122,7 +122,7 @@ class Connection:
             async with asyncio.timeout(2):
                 await self.client.close()
         except (OSError, nats.errors.Error) as error:
-            logger.warning("%s: closing the connection: %s", self._server.name, _reason(error))
+            logger.debug("%s: closing the connection: %s", self._server.name, _reason(error))
 
     async def confirmed(self) -> None:
         """Return when the server has read all that was published before.
@@ -132,8 +132,27 @@ class Connection:
         await self.client.flush()
         await self.client.flush()
 
-    async def withdraw(self, subscription: Any) -> None:
-        """End a subscription; return when all that was on its way went through its callback.
+    async def withdraw(self, subscription: Any, deadline: float) -> bool:
+        """End a subscription; say whether all that was on its way went through its callback.
+
+        It is gone in any case: others go on using this connection, and it must not come back
+        for nobody with the server.
+        """
+        try:
+            async with asyncio.timeout(deadline):
+                if self.online.is_set():
+                    await self._drain(subscription)
+                    return True
+        except (OSError, nats.errors.Error) as error:
+            logger.debug("%s: ending a subscription: %s", self._server.name, _reason(error))
+        try:
+            await subscription.unsubscribe()
+        except nats.errors.Error as error:
+            logger.debug("%s: ending a subscription: %s", self._server.name, _reason(error))
+        return False
+
+    async def _drain(self, subscription: Any) -> None:
+        """Let a subscription run dry.
 
         The client's own drain lets the PING overtake its UNSUB, and loses what the server sends
         in between; so the UNSUB goes first, for which the client has no public call.
@@ -184,8 +203,7 @@ class Connection:
         server = self._server
         if not server.encrypted:
             return None
-        async with asyncio.timeout(server.connect_timeout):
-            context = await asyncio.to_thread(tls_context, server.secret, server.credentials)
+        context = await asyncio.to_thread(tls_context, server.secret, server.credentials)
         await self._check_offers_tls()
         return context
 

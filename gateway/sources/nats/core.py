@@ -152,10 +152,7 @@ class CoreReader:
         subscription, self._subscription = self._subscription, None
         if subscription is None or self._connection is None:
             return
-        try:
-            async with asyncio.timeout(FLUSH_TIMEOUT):
-                await self._connection.withdraw(subscription)
-        except (OSError, nats.errors.Error):
+        if not await self._connection.withdraw(subscription, FLUSH_TIMEOUT):
             logger.warning(
                 "%s: stopped with %d events unread, which core NATS does not keep",
                 self._name,

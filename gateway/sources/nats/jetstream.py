@@ -375,13 +375,8 @@ class JetStreamReader:
         self._reading = False
         subscription = self._subscription
         assert self._connection is not None
-        if subscription is None or not self._connection.online.is_set():
-            return
-        try:
-            async with asyncio.timeout(self._timing.farewell):
-                await self._connection.withdraw(subscription)
-        except (OSError, nats.errors.Error) as error:
-            logger.warning("%s: stopping to read: %s", self._name, error or "no answer in time")
+        if subscription is not None:
+            await self._connection.withdraw(subscription, self._timing.farewell)
 
     def _doubt(self) -> None:
         self._doubted = True

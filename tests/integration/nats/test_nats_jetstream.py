@@ -207,6 +207,19 @@ async def test_a_server_that_stays_away_is_read_again_and_late_settlements_reach
     assert len(running.intake.deliveries) == 15
 
 
+async def test_a_source_that_ends_while_the_server_is_away_leaves_nothing_behind(
+    bench: Bench, server: NatsServer
+) -> None:
+    leaves, stays = await made(bench), await made(bench, durable="other")
+    client = stays.source._reader._client
+    before = len(client._subs)
+    server.kill()
+    await server.ended()
+    await until(lambda: not client.is_connected, 10)
+    await leaves.close()
+    assert len(client._subs) == before - 1
+
+
 async def test_a_consumer_deleted_under_us_is_made_anew_where_it_was(
     bench: Bench, client: Client, caplog
 ) -> None:
