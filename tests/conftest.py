@@ -8,9 +8,16 @@ from collections.abc import Iterator
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
+from tests.lanes import Lanes
+
 # looptime asks for the current loop in synchronous tests too; without this, the policy would
 # make one that nobody closes.
 asyncio.set_event_loop(None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the run end with the table of lanes."""
+    config.pluginmanager.register(Lanes(), "lanes")
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,52 @@
+# What each target needs it makes by itself, in .venv; only Python 3.11 or newer must be there.
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11, \
+	$(shell $(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# Files or directories of manifests that `make up` runs.
+PATHS ?= examples
+
+.PHONY: up test slow lint bench crds lock clean
+
+up: .venv/up  ## Run everything on this machine: functions, gateway, embedded NATS.
+	$(BIN)/tidegate up $(PATHS)
+
+test: .venv/dev  ## Run all tests; ends with the lanes that ran and those left out, and why.
+	$(BIN)/pytest
+
+slow: .venv/dev  ## Run the longer forms of the fault tests.
+	$(BIN)/pytest -m slow
+
+lint: .venv/dev  ## Style, types and the direction of imports.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/dev  ## CPU per event, side by side with what it may be compared to.
+	$(BIN)/python -m benchmarks.dispatch
+
+crds: .venv/dev  ## Write manifests/crds from the models.
+	$(BIN)/python -m tidegate.api.crds manifests/crds
+
+lock: .venv/dev  ## Resolve the dependencies anew into requirements/.
+	$(PIP) install uv
+	$(BIN)/uv pip compile $(LOCKED) --extra embedded --group build pyproject.toml -o requirements/up.txt
+	$(BIN)/uv pip compile $(LOCKED) --extra embedded --group build --group dev pyproject.toml -o requirements/dev.txt
+LOCKED := --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate
+
+clean:  ## Remove what was made here, the virtual environment included.
+	rm -rf .venv .tidegate .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+.venv/up: requirements/up.txt
+	test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; install it, or say make PYTHON=…" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) install --require-hashes -r requirements/up.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/dev: requirements/dev.txt .venv/up
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	touch $@
