@@ -133,7 +133,8 @@ class Dispatcher:
     def push(self, deliveries: Sequence[Delivery]) -> None:
         """See `Intake.push`. A filtered delivery is settled before this returns."""
         now = self._clock()
-        self._progress.last_received = self._progress.last_polled = now
+        self._progress.last_received = now
+        self.polled()
         self._books.received += len(deliveries)
         for delivery in deliveries:
             delivery.received_at = now
@@ -152,7 +153,7 @@ class Dispatcher:
         """See `Intake.polled`."""
         self._progress.last_polled = self._clock()
         if self._progress.state is State.STARTING:
-            self._progress.state = State.RUNNING
+            self._progress.state, self._progress.reason = State.RUNNING, ""
 
     def lag(self, events: int | None = None, seconds: float | None = None) -> None:
         """See `Intake.lag`."""

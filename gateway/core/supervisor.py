@@ -49,8 +49,9 @@ class _Entry:
 class Supervisor:
     """Starts, restarts and stops one dispatcher per subscription; no failure crosses over.
 
-    A changed subscription drains the old dispatcher before the new one reads. A user's mistake
-    (`ConfigError`) waits for a change; everything else is tried again with a growing delay.
+    A changed subscription drains the old dispatcher before the new one reads. What fails is tried
+    again with a growing delay; a user's mistake (`ConfigError`) at the longest delay at once, since
+    it may be mended elsewhere (a stream created, a user allowed), and at each change.
     `build` makes the adapters of a subscription; it may raise `ConfigError`.
     """
 
@@ -127,7 +128,7 @@ class Supervisor:
                 await self._serve(entry, subscription)
             except ConfigError as error:
                 self._refuse(entry, key, error)
-                await entry.changed.wait()
+                await _changed(entry, self._restarts.delay_max)
             except Exception as error:  # noqa: BLE001 - one of the two boundaries (see style)
                 entry.failures = 1 if self._clock() - started > STEADY else entry.failures + 1
                 await self._back_off(entry, key, error)
@@ -138,7 +139,7 @@ class Supervisor:
 
     async def _serve(self, entry: _Entry, subscription: Subscription) -> None:
         """Build and run one dispatcher to its end."""
-        entry.progress.state, entry.progress.reason = State.STARTING, ""
+        entry.progress.state = State.STARTING
         entry.progress.last_polled = self._clock()
         route = self._build(subscription)
         entry.progress.watched = route.source.watched
@@ -153,8 +154,10 @@ class Supervisor:
                 await route.dead_letter.close()
 
     def _refuse(self, entry: _Entry, key: str, error: ConfigError) -> None:
+        """Say what the user must mend; once, though it is looked at again and again."""
+        if entry.progress.reason != str(error):
+            logger.error("%s: refused: %s", key, error)
         entry.progress.state, entry.progress.reason = State.REFUSED, str(error)
-        logger.error("%s: refused until it is changed: %s", key, error)
 
     async def _back_off(self, entry: _Entry, key: str, error: Exception) -> None:
         """Wait before the next start; a change ends the wait."""
@@ -171,11 +174,7 @@ class Supervisor:
             entry.progress.reason,
             exc_info=None if expected else error,
         )
-        try:
-            async with asyncio.timeout(delay):
-                await entry.changed.wait()
-        except TimeoutError:
-            pass
+        await _changed(entry, delay)
 
     async def _rest(self, entry: _Entry, subscription: Subscription) -> None:
         """Wait for a change after a source that has come to its end."""
@@ -193,6 +192,15 @@ class Supervisor:
                 if entry.progress.watched and entry.dispatcher and entry.progress.silence() > stall:
                     silence = f"no word from the broker for {entry.progress.silence():.0f} s"
                     entry.dispatcher.stop(SourceUnavailable(silence))
+
+
+async def _changed(entry: _Entry, delay: float) -> None:
+    """Wait for a change, but no longer than `delay`."""
+    try:
+        async with asyncio.timeout(delay):
+            await entry.changed.wait()
+    except TimeoutError:
+        pass
 
 
 def _sentence(error: Exception) -> str:
