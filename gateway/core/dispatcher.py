@@ -91,6 +91,7 @@ class Dispatcher:
         self._cancelled: set[Delivery] = set()
         self._allowance = Allowance(limits.events, limits.bytes, limits.budget)
         self._workers = 0
+        self._starting = 0
         self._idle = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -173,15 +174,21 @@ class Dispatcher:
     # Working.
 
     def _work_on(self) -> None:
-        """Have a worker for each delivery that is ready, up to the concurrency."""
+        """Have a worker for each delivery that is ready, up to the concurrency.
+
+        Those that were called for and have not begun yet will take one each, too.
+        """
         if self._group is None:
             return
-        for _ in range(min(self._lanes.ready, self._policy.concurrency - self._workers)):
+        wanted = self._lanes.ready - self._starting
+        for _ in range(min(wanted, self._policy.concurrency - self._workers)):
             self._workers += 1
+            self._starting += 1
             self._group.create_task(self._work(), name=self._id)
 
     async def _work(self) -> None:
         """Take deliveries for as long as one is ready."""
+        self._starting -= 1
         task = asyncio.current_task()
         assert task is not None
         try:

@@ -342,3 +342,13 @@ def test_settling_twice_is_a_bug() -> None:
     one.settle(Outcome.DELIVERED)
     with pytest.raises(AlreadySettled, match="already ended as delivered"):
         one.settle(Outcome.RELEASED)
+
+
+async def test_a_burst_calls_for_one_worker_per_delivery() -> None:
+    async with dispatching(MemoryLog(), concurrency=64) as bench:
+        await until(lambda: bench.progress.state is State.RUNNING)
+        for number in range(10):
+            bench.dispatcher.push([delivery(str(number))])
+        workers = [task for task in asyncio.all_tasks() if task.get_name() == subscription().id]
+        assert len(workers) == 10
+        await bench.sink.until(10)
