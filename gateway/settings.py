@@ -38,9 +38,6 @@ class HttpSettings:
     connection_age: float = 60.0
     """Longest life of a connection: behind a ClusterIP only new ones reach new pods."""
 
-    answer_limit: int = 1024 * 1024
-    """Longest answer kept for a caller that needs it whole."""
-
 
 @dataclass(frozen=True, slots=True)
 class AdminSettings:
