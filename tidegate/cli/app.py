@@ -19,7 +19,6 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 it failed, 2 wrong usage or input, 3 nothing answers, "
     "130 aborted.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from enum import StrEnum
 from typing import Annotated
 
 import typer
+from typer.completion import shell_complete
 
 COMPLETE_VARIABLE = "_TIDEGATE_COMPLETE"
-"""What the framework reads its instruction from, after the program's name."""
+"""Where the script puts its questions when it calls the command."""
 
 
 class Shell(StrEnum):
@@ -24,14 +22,12 @@ class Shell(StrEnum):
 
 
 def completion(
+    context: typer.Context,
     shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh, fish, powershell.")],
 ) -> None:
     """Print the completion script of a shell.
 
     For bash: source <(tidegate completion bash)
     """
-    environment = {**os.environ, COMPLETE_VARIABLE: f"source_{shell.value}"}
-    program = "import sys; sys.argv[0] = 'tidegate'; from tidegate.cli import main; main()"
-    command = [sys.executable, "-c", program]
-    script = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
-    typer.echo(script.stdout, nl=False)
+    root = context.find_root().command
+    shell_complete(root, {}, "tidegate", COMPLETE_VARIABLE, f"source_{shell.value}")

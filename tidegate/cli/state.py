@@ -56,6 +56,7 @@ class StateDir:
             ) from error
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, str(os.getpid()).encode(), 0)
+        self.contact_file.unlink(missing_ok=True)  # of a process that was killed
 
     def release(self) -> None:
         """Let another process have the folder. The lock file stays: removing it would race."""

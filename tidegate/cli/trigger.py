@@ -47,7 +47,7 @@ def trigger() -> None:
 @app.command("list")
 def list_triggers(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these triggers.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Only these triggers.")
     ] = None,
     namespace: AnyNamespaceOption = "",
     output: OutputOption = Format.TABLE,

@@ -18,16 +18,17 @@ FIELDS = ("file", "line", "object", "field", "message", "fix")
 
 
 def validate(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders.")],
     output: OutputOption = Format.TABLE,
 ) -> None:
     """Check manifests and say what is wrong. Exits with 1 when something is."""
+    from runtimes.catalog import RUNTIMES, SUCCESSORS
     from tidegate.api.problem import Severity
     from tidegate.cli.up.files import require
     from tidegate.cli.up.manifests import Manifests
 
     require(paths)
-    reading = Manifests(paths).read()
+    reading = Manifests(paths, runtimes=(*RUNTIMES, *SUCCESSORS)).read()
     if output in (Format.JSON, Format.YAML):
         write(document([row(problem) for problem in reading.problems], output))
     else:

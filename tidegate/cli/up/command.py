@@ -13,7 +13,7 @@ from tidegate.cli.up.options import LogFormat, LogLevel, UpOptions
 
 def up(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files and folders. Default .")
+        list[Path] | None, typer.Argument(metavar="PATH", help="Files and folders. Default .")
     ] = None,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where calls come in.")] = (
         "127.0.0.1"

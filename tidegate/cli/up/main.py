@@ -14,7 +14,7 @@ from tidegate.cli.up.console import Console, start_logging
 from tidegate.cli.up.files import require
 from tidegate.cli.up.nats_server import NatsServer, find_binary
 from tidegate.cli.up.options import UpOptions
-from tidegate.cli.up.process import Laptop
+from tidegate.cli.up.process import Ground, Laptop, Signals
 
 logger = logging.getLogger(__name__)
 
@@ -39,22 +39,26 @@ def main(options: UpOptions) -> ExitCode:
 
 
 async def _serve(options: UpOptions, state: StateDir, console: Console) -> ExitCode:
-    nats = _own_nats(options, state)
-    if nats is not None:
-        await nats.start()
-    try:
-        laptop = Laptop(options, state, console, nats)
-        running = asyncio.create_task(laptop.run(), name="laptop")
-        _on_signals(laptop.stop, laptop.abort)
-        await asyncio.wait([running])
-    finally:
-        if nats is not None:
-            await nats.stop()
+    signals = Signals()
+    running = asyncio.create_task(_run(options, state, console, signals), name="laptop")
+    _on_signals(signals, running)
+    await asyncio.wait([running])
     if running.cancelled():
         logger.warning("aborted: what was in flight is not settled; brokers deliver it again")
         return ExitCode.ABORTED
     running.result()
     return ExitCode.OK
+
+
+async def _run(options: UpOptions, state: StateDir, console: Console, signals: Signals) -> None:
+    nats = _own_nats(options, state)
+    try:
+        if nats is not None:
+            await nats.start()
+        await Laptop(options, Ground(state, console, nats), signals).run()
+    finally:
+        if nats is not None:
+            await nats.stop()
 
 
 def _own_nats(options: UpOptions, state: StateDir) -> NatsServer | None:
@@ -70,16 +74,14 @@ def _own_nats(options: UpOptions, state: StateDir) -> NatsServer | None:
     return NatsServer(binary, state.folder / "nats")
 
 
-def _on_signals(stop: Callable[[], None], abort: Callable[[], None]) -> None:
+def _on_signals(signals: Signals, running: asyncio.Task[None]) -> None:
     """The first signal drains, the second one does not wait."""
-    asked = False
 
     def received() -> None:
-        nonlocal asked
-        if asked:
-            abort()
-        asked = True
-        stop()
+        if signals.stop.is_set():
+            signals.abort.set()
+            running.cancel()
+        signals.stop.set()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -85,11 +85,13 @@ class NatsServer:
                 failures = 1 if time.monotonic() - born > STEADY else failures + 1
                 await self._start_again(reason, failures)
         finally:
-            await self._stop()
+            await self.stop()
 
     async def stop(self) -> None:
-        """Stop a server that nobody runs."""
-        await self._stop()
+        """Stop the process if there is one. What is stored stays."""
+        child, self._child = self._child, None
+        if child is not None:
+            await child.stop(0.0, STOP_TIMEOUT)
 
     async def _end(self) -> str:
         """Return why the process ended, when it has."""
@@ -126,16 +128,11 @@ class NatsServer:
                         return ""
                     await child.exited_within(LOOK_AGAIN)
         except TimeoutError:
-            await self._stop()
+            await self.stop()
             return f"no greeting within {START_TIMEOUT:g} s"
         reason = exit_sentence(child.code, child.last_words())
-        await self._stop()
+        await self.stop()
         return reason
-
-    async def _stop(self) -> None:
-        child, self._child = self._child, None
-        if child is not None:
-            await child.stop(0.0, STOP_TIMEOUT)
 
     def _configured(self) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +50,32 @@ KILL_DELAY = 0.1
 """Between asking functions to end and insisting, on an abort. Seconds."""
 
 
-class Laptop:
-    """One run of `tidegate up`: `run` serves until `stop`, then drains. See `Station`."""
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What the user asked for. Who sets `abort` also cancels the run."""
 
-    def __init__(
-        self, options: UpOptions, state: StateDir, console: Console, nats: NatsServer | None
-    ) -> None:
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    abort: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a laptop stands on: its folder, its screen, its broker if it has an own one."""
+
+    state: StateDir
+    console: Console
+    nats: NatsServer | None
+
+
+class Laptop:
+    """One run of `tidegate up`. For the control API it is a `Station`."""
+
+    def __init__(self, options: UpOptions, ground: Ground, signals: Signals) -> None:
+        state = ground.state
         self._options = options
         self._state = state
-        self._console = console
-        self._nats = nats
+        self._console = ground.console
+        self._nats = ground.nats
         self._secrets = FileSecrets()
         self._balance = Balance()
         self._token = secrets.token_urlsafe(32)
@@ -68,9 +84,7 @@ class Laptop:
         self._reading: Reading | None = None
         self._addresses: dict[FunctionKey, tuple[tuple[str, int], ...]] = {}
         self._news = asyncio.Event()
-        self._stopping = asyncio.Event()
-        self._aborted = False
-        self._task: asyncio.Task[Any] | None = None
+        self._signals = signals
         self._gateway = Gateway(
             self._settings(),
             self._secrets,
@@ -94,19 +108,11 @@ class Laptop:
         """The broker that triggers use which name none, and functions too; empty without one."""
         return self._options.nats_url or (self._nats.url if self._nats is not None else "")
 
-    def stop(self) -> None:
-        """Take nothing new and drain; `run` returns when that is done."""
-        self._stopping.set()
-
-    def abort(self) -> None:
-        """End at once and kill what was started. `run` ends as cancelled."""
-        self._aborted = True
-        if self._task is not None:
-            self._task.cancel()
-
     async def run(self) -> None:
-        """Serve until `stop`. Raises `CommandError` or `ConfigError` when it cannot start."""
-        self._task = asyncio.current_task()
+        """Serve until a signal, then drain.
+
+        Raises `CommandError` or `ConfigError` when it cannot start.
+        """
         await self._gateway.start()
         self._publish()
         first = await asyncio.to_thread(self._manifests.read)
@@ -118,7 +124,7 @@ class Laptop:
                 others.append(group.create_task(self._nats.run(), name="NATS"))
             self._apply(first)
             others.append(group.create_task(self._show_overview(), name="overview"))
-            await self._stopping.wait()
+            await self._signals.stop.wait()
             await self._drain(gateway, functions)
             for task in others:
                 task.cancel()
@@ -148,7 +154,9 @@ class Laptop:
         finally:
             running.cancel()
             try:
-                await asyncio.wait([running], timeout=KILL_DELAY if self._aborted else None)
+                await asyncio.wait(
+                    [running], timeout=KILL_DELAY if self._signals.abort.is_set() else None
+                )
             finally:
                 running.cancel()
                 await asyncio.wait([running])
@@ -213,7 +221,7 @@ class Laptop:
         self._gateway.endpoints.set(key, addresses)
         self._news.set()
         name = "/".join(key)
-        if self._stopping.is_set():
+        if self._signals.stop.is_set():
             return
         if not addresses:
             logger.warning("%s: no process takes calls now", name)
