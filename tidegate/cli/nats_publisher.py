@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -58,15 +59,24 @@ async def _connection(url: str) -> AsyncIterator[Any]:
     import nats
     import nats.errors
 
-    async def silent(_: Exception) -> None:
-        """The error that matters is raised."""
+    last: list[Exception] = []
+
+    async def remember(error: Exception) -> None:
+        last[:] = [error]  # "no servers" is all that is raised
 
     try:
-        client = await nats.connect(
-            url, connect_timeout=TIMEOUT, allow_reconnect=False, error_cb=silent
-        )
+        async with asyncio.timeout(2 * TIMEOUT):
+            client = await nats.connect(
+                url,
+                connect_timeout=TIMEOUT,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,  # 0 would be without end
+                reconnect_time_wait=0,
+                error_cb=remember,
+            )
     except (OSError, ValueError, TimeoutError, nats.errors.Error) as error:
-        raise _unreachable(url, str(error) or type(error).__name__) from error
+        cause = last[0] if last else error
+        raise _unreachable(url, str(cause) or type(cause).__name__) from error
     try:
         yield client
     finally:
