@@ -14,14 +14,15 @@ class Allowance:
     the rest of one batch, since what was read cannot be unread.
     """
 
-    __slots__ = ("_budget", "_bytes", "_bytes_limit", "_events_limit", "_waiter", "held")
+    __slots__ = ("_awaited", "_budget", "_bytes", "_bytes_limit", "_events_limit", "_room", "held")
 
     def __init__(self, events: int, size: int, budget: Budget) -> None:
         self._events_limit = events
         self._bytes_limit = size
         self._budget = budget
         self._bytes = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._awaited = False
+        self._room = asyncio.Event()
         self.held = 0
 
     @property
@@ -38,29 +39,35 @@ class Allowance:
         self._budget.used += size
 
     def give_back(self, size: int) -> None:
-        """Hold one delivery less, and wake a waiting source when half of the room is free."""
+        """Hold one delivery less, and wake a waiting source when there is room again."""
         self.held -= 1
         self._bytes -= size
         self._budget.give_back(size)
-        if self._waiter is not None and self._has_room():
-            self._wake()
+        if self._awaited and self._within_bounds():
+            self._wake_or_wait()
 
     async def room(self) -> None:
-        """Return when at least half of the bounds is free, so that reading comes in batches."""
-        while not self._has_room():
-            self._waiter = asyncio.get_running_loop().create_future()
+        """Return when an eighth of the bounds is free, so that reading comes in batches.
+
+        No more than that: what is parked stays, and must not keep the rest from being used.
+        """
+        while self._budget.spent or not self._within_bounds():
+            self._awaited = True
+            self._room.clear()
             if self._budget.spent:
                 self._budget.wait(self._wake)
-            await self._waiter
+            await self._room.wait()
 
-    def _has_room(self) -> bool:
-        return (
-            self.held * 2 <= self._events_limit
-            and self._bytes * 2 <= self._bytes_limit
-            and not self._budget.spent
-        )
+    def _within_bounds(self) -> bool:
+        return self.held * 8 <= self._events_limit * 7 and self._bytes * 8 <= self._bytes_limit * 7
+
+    def _wake_or_wait(self) -> None:
+        """Wake the source; where only the budget is in the way, leave that to the budget."""
+        if self._budget.spent:
+            self._budget.wait(self._wake)
+        else:
+            self._wake()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-        self._waiter = None
+        self._awaited = False
+        self._room.set()
