@@ -28,6 +28,9 @@ from tidegate.api.subscription import OnExhausted, Subscription
 
 logger = logging.getLogger(__name__)
 
+CLOSE_TIMEOUT = 10.0
+"""Seconds that a source has to write out what was settled; it promises to need fewer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -91,6 +94,7 @@ class Dispatcher:
         self._cancelled: set[Delivery] = set()
         self._allowance = Allowance(limits.events, limits.bytes, limits.budget)
         self._workers = 0
+        self._draining = False
         self._starting = 0
         self._idle = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
@@ -108,12 +112,12 @@ class Dispatcher:
                 self._reading = group.create_task(self._read(), name=f"{self._id}: reading")
                 await asyncio.wait({self._reading})
                 await self._drain()
-                for worker in self._active.values():
-                    worker.cancel()
+                self._abort()
         finally:
             self._group = None
-            self._release(self._unsettled())
-            await self._route.source.close()
+            self._release([*self._resting(), *self._active])
+            self._active.clear()
+            await self._close_source()
         if self._failure is not None:
             raise self._failure
 
@@ -163,13 +167,14 @@ class Dispatcher:
 
     def cancel(self, delivery: Delivery) -> None:
         """See `Intake.cancel`."""
+        if delivery.outcome is not None:
+            return
         self._cancelled.add(delivery)
         if delivery in self._active:
             self._active[delivery].cancel()
         elif delivery in self._waiting or delivery in self._parked:
             self._unwait(delivery)
-            self._parked.discard(delivery)
-            self._end(delivery, Outcome.DROPPED)
+            self._unpark(delivery, Outcome.DROPPED)
 
     # Working.
 
@@ -239,10 +244,11 @@ class Dispatcher:
             self._end(delivery, Outcome.DELIVERED)
 
     async def _unavailable(self, delivery: Delivery, error: SinkUnavailable) -> None:
+        """Try again later, or give up. A caller does not wait for an endpoint without end."""
         delivery.last_error = error
-        if self._retry.charges(error):
+        if delivery.call is not None or self._retry.charges(error):
             delivery.attempts += 1
-        if self._retry.exhausted(delivery) or (delivery.call and self._policy.retry == 0):
+        if self._retry.exhausted(delivery) or not self._retry.covers(error):
             await self._give_up(delivery, error)
         else:
             self._wait(delivery, self._retry.delay(delivery.attempts, error.retry_after))
@@ -268,7 +274,7 @@ class Dispatcher:
         deadline = asyncio.get_running_loop().time() + self._policy.timeout
         try:
             await sink.send(delivery, deadline)
-        except (SinkUnavailable, EventRejected) as error:
+        except (SinkUnavailable, EventRejected, CallerGone) as error:
             self._condemned[delivery] += 1
             self._progress.last_error = f"dead letter of {delivery.event.id}: {error}"
             if self._condemned[delivery] == 1:
@@ -279,6 +285,9 @@ class Dispatcher:
             self._end(delivery, Outcome.DEAD_LETTERED)
 
     def _park(self, delivery: Delivery, error: Exception) -> None:
+        if self._draining:
+            self._end(delivery, Outcome.RELEASED)
+            return
         self._active.pop(delivery, None)
         self._parked.add(delivery)
         self._progress.parked = len(self._parked)
@@ -291,9 +300,19 @@ class Dispatcher:
             error,
         )
 
+    def _unpark(self, delivery: Delivery, outcome: Outcome) -> None:
+        """End a delivery that no worker holds, and have its successor worked on."""
+        self._parked.discard(delivery)
+        self._progress.parked = len(self._parked)
+        self._end(delivery, outcome)
+        self._work_on()
+
     # Waiting between attempts.
 
     def _wait(self, delivery: Delivery, delay: float) -> None:
+        if self._draining and self._route.source.redelivers:
+            self._end(delivery, Outcome.RELEASED)
+            return
         self._active.pop(delivery, None)
         loop = asyncio.get_running_loop()
         self._waiting[delivery] = loop.call_later(delay, self._retry_now, delivery)
@@ -335,13 +354,15 @@ class Dispatcher:
         for delivery in deliveries:
             self._settle(delivery, Outcome.RELEASED)
 
-    def _unsettled(self) -> list[Delivery]:
-        """Remove and return everything that is held."""
+    def _resting(self) -> list[Delivery]:
+        """Remove and return everything that is held and that no worker is at."""
         for timer in self._waiting.values():
             timer.cancel()
-        left = [*self._lanes.clear(), *self._active, *self._waiting, *self._parked]
-        for held in (self._active, self._waiting, self._parked, self._condemned):
-            held.clear()
+        left = [*self._lanes.clear(), *self._waiting, *self._parked]
+        self._waiting.clear()
+        self._parked.clear()
+        for delivery in left:
+            self._condemned.pop(delivery, None)
         self._progress.waiting = self._progress.parked = 0
         return left
 
@@ -365,11 +386,11 @@ class Dispatcher:
     async def _drain(self) -> None:
         """Let what is held finish; what would come again anyway is handed back at once."""
         self._progress.state = State.DRAINING
+        self._draining = True
         if self._route.source.redelivers:
-            self._hand_back_unstarted()
-        parked, self._parked = self._parked, set()
-        self._progress.parked = 0
-        self._release(parked)
+            self._release(self._resting())
+        for delivery in tuple(self._parked):
+            self._unpark(delivery, Outcome.RELEASED)
         try:
             async with asyncio.timeout(self._limits.drain_timeout):
                 while self._allowance.held:
@@ -383,8 +404,17 @@ class Dispatcher:
                 self._limits.drain_timeout,
             )
 
-    def _hand_back_unstarted(self) -> None:
-        waiting = tuple(self._waiting)
-        for delivery in waiting:
-            self._unwait(delivery)
-        self._release([*waiting, *self._lanes.clear()])
+    def _abort(self) -> None:
+        """Start nothing any more, and end the attempts that are under way."""
+        self._group = None
+        self._release(self._resting())
+        for worker in self._active.values():
+            worker.cancel()
+
+    async def _close_source(self) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._route.source.close()
+        except TimeoutError:
+            message = "%s: its source did not close within %g s; what was not written comes again"
+            logger.warning(message, self._id, CLOSE_TIMEOUT)

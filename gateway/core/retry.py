@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from gateway.core.delivery import Delivery
 from gateway.core.event import CloudEvent
-from gateway.errors import NoEndpoint, SinkUnavailable
+from gateway.errors import AttemptTimeout, NoEndpoint, SinkUnavailable
 from tidegate.api.subscription import DeliveryPolicy
 
 
@@ -21,6 +21,14 @@ class RetryPolicy:
     def charges(self, error: SinkUnavailable) -> bool:
         """Say whether `error` uses up an attempt. Nothing was tried where nothing was ready."""
         return not isinstance(error, NoEndpoint)
+
+    def covers(self, error: SinkUnavailable) -> bool:
+        """Say whether the policy allows another attempt after such an error.
+
+        Other errors than a passed deadline were judged by the sink, which knows their kind.
+        """
+        passed = isinstance(error, AttemptTimeout) and error.status is None
+        return self._policy.retry_timeout or not passed
 
     def exhausted(self, delivery: Delivery) -> bool:
         """Say whether the attempts made are all that the policy allows."""
