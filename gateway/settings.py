@@ -38,6 +38,9 @@ class HttpSettings:
     connection_age: float = 60.0
     """Longest life of a connection: behind a ClusterIP only new ones reach new pods."""
 
+    answer_limit: int = 1024 * 1024
+    """Longest answer that is held for a caller who needs it whole; a longer one is cut off."""
+
 
 @dataclass(frozen=True, slots=True)
 class AdminSettings:

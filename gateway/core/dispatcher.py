@@ -200,7 +200,10 @@ class Dispatcher:
             while (delivery := self._lanes.take()) is not None:
                 self._active[delivery] = task
                 try:
-                    await self._advance(delivery)
+                    if self._is_special(delivery):
+                        await self._advance(delivery)
+                    else:
+                        await self._attempt(delivery)
                 except asyncio.CancelledError:
                     if delivery not in self._cancelled:
                         raise
@@ -208,6 +211,14 @@ class Dispatcher:
                     self._end(delivery, Outcome.DROPPED)
         finally:
             self._workers -= 1
+
+    def _is_special(self, delivery: Delivery) -> bool:
+        """Whether anything but an attempt may come next. Cheap, since almost nothing is."""
+        return bool(
+            (self._cancelled and delivery in self._cancelled)
+            or (self._condemned and delivery in self._condemned)
+            or self._policy.max_age is not None
+        )
 
     async def _advance(self, delivery: Delivery) -> None:
         """Do the next step of a delivery that is ready."""

@@ -307,7 +307,8 @@ class ClientConnection(asyncio.BufferedProtocol):
         if len(held) + len(body) > self._owner.limits.body:
             raise ResponseTooLarge(
                 f"calling {self._owner.endpoint}: the answer is larger than "
-                f"{self._owner.limits.body} bytes; answer less, or stream it"
+                f"{self._owner.limits.body} bytes; answer less, or stream it",
+                status=self._status,
             )
         if isinstance(held, bytearray):
             held += body

@@ -34,7 +34,11 @@ class ProtocolViolation(HttpError):
 
 
 class ResponseTooLarge(HttpError):
-    """The answer is larger than the caller wants to hold in memory."""
+    """The answer, whose status is known, is larger than the caller wants to hold in memory."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class CallerGone(HttpError):

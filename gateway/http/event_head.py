@@ -83,7 +83,7 @@ class EventHead:
         return _HEAD % (
             method,
             target,
-            endpoint.encode(),
+            self._remembered(endpoint),
             self._namespace,
             id,
             id,

@@ -13,14 +13,12 @@ from gateway.errors import AttemptTimeout, CallerGone, EventRejected, NoEndpoint
 from gateway.http import errors as http
 from gateway.http.call import HttpCall
 from gateway.http.client import Pool, PoolSettings
+from gateway.http.connection import ResponseLimits
 from gateway.http.endpoints import Address
 from gateway.http.event_head import EventHead
 from gateway.http.flow import BodyStream, Discard, Flow
 from gateway.http.headers import Headers
 from tidegate.api.subscription import Subscription
-
-ANSWER_LIMIT = 64 * 1024
-"""Bytes of an answer that are kept for whoever wants it (request/reply, batch results)."""
 
 
 class FunctionSink:
@@ -28,7 +26,8 @@ class FunctionSink:
 
     Any 2xx is success. Statuses of the policy's `retryOn`, refused connections and passed
     deadlines are `SinkUnavailable`; any other status is `EventRejected`. A delivery with a
-    caller (`HttpCall`) streams the function's answer to that caller, whatever its status.
+    caller (`HttpCall`) streams the function's answer to that caller, whatever its status. An
+    answer longer than the settings' `answer_limit` counts by its status, without its body.
     Calls go to the ready endpoint with the fewest in flight.
     """
 
@@ -42,6 +41,7 @@ class FunctionSink:
             connect_timeout=context.settings.http.connect_timeout,
             idle=context.settings.http.keepalive,
             max_age=context.settings.http.connection_age,
+            limits=ResponseLimits(body=context.settings.http.answer_limit),
         )
         self._head = EventHead(subscription.kind)
         self._pools: dict[Address, Pool] = {}
@@ -55,15 +55,16 @@ class FunctionSink:
             return await self._relay(delivery, delivery.call, deadline)
         event = delivery.event
         pool = self._pool()
-        kept = Kept()
         try:
             head = self._head.encode(event, pool.endpoint, deadline - _now())
-            await pool.request(head, event.data or b"", deadline, kept)
+            response = await pool.request(head, event.data or b"", deadline)
+        except http.ResponseTooLarge as error:
+            return self._judged(Answer(error.status))
         except http.HttpError as error:
             raise self._translated(error) from error
         except http.InvalidHeader as error:
             raise EventRejected(f"{self._name}: {error}") from error
-        return self._judged(kept.answer())
+        return self._judged(Answer(response.status, response.headers, response.body))
 
     async def close(self) -> None:
         """See `Sink.close`."""
@@ -152,39 +153,6 @@ class FunctionSink:
                 return SinkUnavailable(text)
             case _:
                 return SinkUnavailable(text) if self._policy.retry_connect else EventRejected(text)
-
-
-class Kept(BodyStream):
-    """Keeps the beginning of an answer; the rest is read and forgotten."""
-
-    __slots__ = ("_body", "_headers", "_status")
-
-    def __init__(self) -> None:
-        self._status = 0
-        self._headers: Headers = []
-        self._body = b""
-
-    def attach(self, flow: Flow) -> None:
-        """Nothing to pause: this reads as fast as it comes."""
-
-    def start(self, status: int, headers: Headers) -> None:
-        """Keep both."""
-        self._status, self._headers = status, headers
-
-    def write(self, chunk: bytes) -> None:
-        """Keep what fits."""
-        if len(self._body) < ANSWER_LIMIT:
-            self._body += chunk[: ANSWER_LIMIT - len(self._body)]
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def end(self) -> None:
-        """Nothing to finish."""
-
-    def answer(self) -> Answer:
-        """Return what was kept."""
-        return Answer(self._status, self._headers, self._body)
 
 
 class Relay(BodyStream):
