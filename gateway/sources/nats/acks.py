@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from gateway.core.delivery import Delivery, Outcome
-from gateway.sources.nats.connection import Connection
+from gateway.nats.connection import Connection
 from gateway.sources.nats.leases import Key, Leases
 from gateway.sources.nats.outbox import Outbox
 

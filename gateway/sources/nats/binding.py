@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from gateway.errors import ConfigError, SourceUnavailable
-from gateway.sources.nats.api import (
+from gateway.nats.api import (
     CONSUMER_NOT_FOUND,
     STREAM_NOT_FOUND,
     ApiError,

@@ -11,8 +11,8 @@ import nats.errors
 from gateway.core.delivery import Delivery, Outcome
 from gateway.core.source import Intake
 from gateway.errors import AttemptTimeout, ConfigError, SinkUnavailable, SourceUnavailable
+from gateway.nats.connection import Connection
 from gateway.settings import LimitSettings
-from gateway.sources.nats.connection import Connection
 from gateway.sources.nats.events import SubjectEvents
 from gateway.sources.nats.outbox import Outbox
 from tidegate.api.subscription import NatsSubject

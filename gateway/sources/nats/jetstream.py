@@ -12,11 +12,11 @@ import nats.errors
 from gateway.core.delivery import Delivery
 from gateway.core.source import Intake
 from gateway.errors import ConfigError, SourceUnavailable
+from gateway.nats.api import JetStreamApi, Object
+from gateway.nats.connection import Connection
 from gateway.settings import LimitSettings
 from gateway.sources.nats.acks import Acknowledgements
-from gateway.sources.nats.api import JetStreamApi, Object
 from gateway.sources.nats.binding import ConsumerBinding, StreamReplaced
-from gateway.sources.nats.connection import Connection
 from gateway.sources.nats.events import StreamEvents, StreamPosition, position_from_reply
 from gateway.sources.nats.pulls import Pulls
 from tidegate.api.subscription import NatsSubject

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import nats.errors
 
-from gateway.sources.nats.connection import Connection
+from gateway.nats.connection import Connection
 
 _TOO_LARGE = {
     "Nats-Service-Error-Code": "500",

@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack
 from gateway.context import Context
 from gateway.core.source import Intake
 from gateway.errors import GatewayError
-from gateway.sources.nats.connection import Server, check_url, opener
+from gateway.nats.connection import Server, check_url, opener
+from gateway.nats.credentials import Credentials, credentials_from_secret
 from gateway.sources.nats.core import CoreReader
-from gateway.sources.nats.credentials import Credentials, credentials_from_secret
 from gateway.sources.nats.jetstream import JetStreamReader
 from tidegate.api.subscription import NatsSubject, Subscription
 

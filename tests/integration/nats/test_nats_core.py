@@ -10,8 +10,8 @@ from nats.errors import NoRespondersError
 
 from gateway.core.delivery import Answer, Outcome
 from gateway.errors import AttemptTimeout, SinkUnavailable, SourceUnavailable
+from gateway.nats.connection import Connection, Server
 from gateway.settings import LimitSettings
-from gateway.sources.nats.connection import Connection, Server
 from gateway.sources.nats.core import CoreReader
 from tests.fakes.nats_server import NatsServer, free_port
 from tests.integration.nats.bench import Bench, RecordingIntake, Running, core

@@ -11,9 +11,9 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from gateway.core.delivery import Outcome
 from gateway.errors import ConfigError, SourceUnavailable
+from gateway.nats.connection import Connection
+from gateway.nats.connection import Server as Address
 from gateway.settings import LimitSettings
-from gateway.sources.nats.connection import Connection
-from gateway.sources.nats.connection import Server as Address
 from gateway.sources.nats.jetstream import JetStreamReader, Timing
 from tests.fakes.nats_server import NatsServer
 from tests.integration.nats.bench import Bench, RecordingIntake, Running, publish, stream

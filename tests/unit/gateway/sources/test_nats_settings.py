@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import ConfigError
-from gateway.sources.nats.connection import Server, check_url, redacted
+from gateway.nats.connection import Server, check_url, redacted
+from gateway.nats.credentials import Credentials, credentials_from_secret, tls_context
 from gateway.sources.nats.consumer import (
     check_name,
     check_same_start,
@@ -15,7 +16,6 @@ from gateway.sources.nats.consumer import (
     stream_name_for,
     updated_config,
 )
-from gateway.sources.nats.credentials import Credentials, credentials_from_secret, tls_context
 from tidegate.api.subscription import JetStreamConsumer, NatsSubject
 
 

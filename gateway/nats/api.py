@@ -1,4 +1,4 @@
-"""The part of the JetStream API that a source needs: requests and their errors.
+"""The part of the JetStream API that we need: requests and their errors.
 
 Source: the JetStream wire API reference and nats-server's `server/errors.json` for the codes.
 Objects stay dicts, so that fields of an existing consumer that are not ours survive an update.

@@ -16,7 +16,7 @@ import nkeys  # type: ignore[import-untyped]  # it ships no types
 from nats.aio.client import Client, RawCredentials
 
 from gateway.errors import ConfigError, GatewayError, SourceUnavailable
-from gateway.sources.nats.credentials import Credentials, tls_context
+from gateway.nats.credentials import Credentials, tls_context
 
 logger = logging.getLogger(__name__)
 
