@@ -1,0 +1,89 @@
+"""Writes docs/settings.md from the settings' own docstrings: `python -m` this module."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+from tests.unit.docs.pages import ROOT
+from tests.unit.docs.sources import parsed
+
+PAGE = ROOT / "docs" / "settings.md"
+PARTS = (
+    ("Gateway", ROOT / "gateway" / "settings.py"),
+    ("Front door", ROOT / "gateway" / "http" / "settings.py"),
+    ("Functions on a laptop", ROOT / "controllers" / "local" / "settings.py"),
+)
+PREFACE = """\
+# Settings
+
+Written by `python -m tests.unit.docs.settings_page` from the docstrings of the code; a test fails
+when the two differ. Durations are seconds, sizes are bytes.
+
+There is no settings file. `tidegate up` sets what has an option, and leaves the rest at its
+default; who embeds the gateway passes a `Settings` value to `gateway/app.py: Gateway`.
+
+| option of `tidegate up` | sets |
+|---|---|
+| `--host` | `HttpSettings.host` and `AdminSettings.host` |
+| `--port` | `HttpSettings.port` |
+| `--admin-port` | `AdminSettings.port` |
+| `--nats` | `NatsSettings.url`; without it, the URL of the embedded server |
+| `--drain-timeout` | `LifecycleSettings.drain_timeout` and `LocalSettings.stop_timeout` |
+| `--state` | `LocalSettings.state_dir` |
+
+The state folder of `tidegate up` also holds the ledger and the store of the embedded NATS server:
+deleting it forgets stored messages and the last time of every cron trigger.
+"""
+
+
+def rendered() -> str:
+    """Return the page."""
+    parts = ("\n".join(_part(title, file)) for title, file in PARTS)
+    return "\n".join((PREFACE, *parts))
+
+
+def _part(title: str, file: Path) -> Iterator[str]:
+    yield f"## {title}\n"
+    yield f"`{file.relative_to(ROOT)}`\n"
+    for node in parsed(file).body:
+        if isinstance(node, ast.ClassDef) and (rows := list(_rows(node))):
+            yield f"### {node.name}\n"
+            yield f"{ast.get_docstring(node)}\n"
+            yield "| setting | default | meaning |"
+            yield "|---|---|---|"
+            yield from rows
+            yield ""
+
+
+def _rows(node: ast.ClassDef) -> Iterator[str]:
+    """Yield a row for each field that is a value; groups of settings have tables of their own."""
+    for field, after in zip_longest(node.body, node.body[1:]):
+        match field:
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=kind, value=value):
+                if value is None or not isinstance(value, ast.Call):
+                    yield f"| `{name}` | {_default(kind, value)} | {_docstring(after)} |"
+
+
+def _default(kind: ast.expr, value: ast.expr | None) -> str:
+    if value is None:
+        return f"required ({ast.unparse(kind)})"
+    text = ast.unparse(value)
+    if not isinstance(value, ast.BinOp):
+        return f"`{text}`"
+    return f"`{text}` = {eval(text, {}):,}"  # our own source: products of numbers
+
+
+def _docstring(node: ast.stmt | None) -> str:
+    match node:
+        case ast.Expr(value=ast.Constant(value=str(text))):
+            return " ".join(text.split())
+    return "–"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(rendered(), encoding="utf-8")
+    sys.stdout.write(f"{PAGE.relative_to(ROOT)}\n")
