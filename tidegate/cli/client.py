@@ -78,7 +78,13 @@ class ControlClient:
                     ExitCode.UNREACHABLE,
                 ) from error
             self._check(answer)
-            yield answer
+            try:
+                yield answer
+            except (ConnectionResetError, TimeoutError, http.client.HTTPException) as error:
+                raise CommandError(
+                    f"process {self.contact.pid} ended or hung up in the middle of its answer",
+                    ExitCode.UNREACHABLE,
+                ) from error
 
     def _check(self, answer: http.client.HTTPResponse) -> None:
         kind = answer.headers.get(ERROR_HEADER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from http.client import HTTPResponse
 from typing import Annotated
 
 import typer
@@ -56,13 +57,23 @@ def call(
     method = "GET" if payload is None else "POST"
     client = ControlClient.find(state)
     with client.request(method, path, body, call_headers(payload), CALL_TIMEOUT) as answer:
-        status, text = answer.status, answer.read()
-    if status == 408:
-        raise CommandError("Request timeout exceeded")
-    if status >= 400:
-        said = text.decode("utf-8", "replace").strip()
-        raise CommandError(said or f"the function {name} answered with status {status}")
-    sys.stdout.buffer.write(text if text.endswith(b"\n") or not text else text + b"\n")
+        if answer.status == 408:
+            raise CommandError("Request timeout exceeded")
+        if answer.status >= 400:
+            said = answer.read().decode("utf-8", "replace").strip()
+            raise CommandError(said or f"the function {name} answered with {answer.status}")
+        _print_as_it_comes(answer)
+
+
+def _print_as_it_comes(answer: HTTPResponse) -> None:
+    """Write an answer while it is made, and a line end where it has none."""
+    output, last = sys.stdout.buffer, b"\n"
+    while chunk := answer.read1(65536):
+        output.write(chunk)
+        output.flush()
+        last = chunk
+    if not last.endswith(b"\n"):
+        output.write(b"\n")
 
 
 @app.command("list")

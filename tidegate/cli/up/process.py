@@ -113,9 +113,9 @@ class Laptop:
 
         Raises `CommandError` or `ConfigError` when it cannot start.
         """
+        first = await asyncio.to_thread(self._manifests.read)
         await self._gateway.start()
         self._publish()
-        first = await asyncio.to_thread(self._manifests.read)
         async with asyncio.TaskGroup() as group:
             functions = group.create_task(self._run_functions(), name="functions")
             gateway = group.create_task(self._gateway.run(), name="gateway")
@@ -162,6 +162,16 @@ class Laptop:
                 await asyncio.wait([running])
 
     async def _follow_files(self) -> None:
+        try:
+            await self._take_up_changes()
+        except OSError as error:  # the system watches no more, or not so many folders
+            logger.warning(
+                "changes of manifests are not followed any more: %s; "
+                "start anew to take them up, or name fewer folders",
+                error,
+            )
+
+    async def _take_up_changes(self) -> None:
         from tidegate.cli.up.watch import changes
 
         named = frozenset(path.name for path in self._options.paths)

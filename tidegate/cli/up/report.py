@@ -73,14 +73,12 @@ def trigger_rows(
 
 
 def _idle_row(trigger: Trigger) -> dict[str, Any]:
+    nothing = Subscription(trigger.namespace, trigger.kind, trigger.name, "", HttpRoute())
     return {
-        "id": f"{trigger.namespace}/{trigger.kind}/{trigger.name}/",
-        "namespace": trigger.namespace,
-        "kind": trigger.kind,
-        "trigger": trigger.name,
-        "function": "",
+        **subscription_row(nothing, Progress()),
         "state": "Idle",
         "reason": "its functionSelector selects no function of its namespace",
+        "from": "",
     }
 
 
@@ -125,9 +123,24 @@ def _overview(functions: list[dict[str, Any]], triggers: list[dict[str, Any]]) -
         yield from ("", table([_titled(row, row["name"]) for row in functions], FUNCTION_COLUMNS))
     if triggers:
         yield from ("", table([_titled(row, row["trigger"]) for row in triggers], TRIGGER_COLUMNS))
+    reasons = [f"{name}: {row['reason']}" for name, row in _named(functions, triggers)]
+    if reasons:
+        yield from ("", *reasons)
     if not (functions or triggers):
         yield "\nThere is no function and no trigger yet; add manifests, they are seen at once."
     yield ""
+
+
+def _named(
+    functions: list[dict[str, Any]], triggers: list[dict[str, Any]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows that have something to say for themselves."""
+    for row in functions:
+        if row["reason"]:
+            yield f"Function {row['namespace']}/{row['name']}", row
+    for row in triggers:
+        if row["reason"]:
+            yield f"{row['kind']} {row['namespace']}/{row['trigger']}", row
 
 
 def _titled(row: dict[str, Any], name: str) -> dict[str, Any]:

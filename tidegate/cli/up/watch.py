@@ -28,14 +28,20 @@ async def changes(folders: Folders, named: frozenset[str]) -> AsyncGenerator[Non
 
     `named` are names of files that count whatever their suffix. The folders are asked for anew
     after each yield. Also yields once soon after each start of a watch, for what changed before.
+    Raises OSError when the system watches no more.
     """
     while True:
         watched = tuple(folders())
-        async with aclosing(_watch(watched, named)) as changed:
-            async for _ in changed:
-                yield
-                if tuple(folders()) != watched:
-                    break
+        try:
+            async with aclosing(_watch(watched, named)) as changed:
+                async for _ in changed:
+                    yield
+                    if tuple(folders()) != watched:
+                        break
+        except FileNotFoundError:  # a folder went in between
+            yield
+            if tuple(folders()) == watched:
+                raise
 
 
 def concerns(change: Change, path: str, named: frozenset[str]) -> bool:
