@@ -48,11 +48,12 @@ class Publisher:
         self._client = client
         self.acknowledged: list[str] = []
         self.refused = 0
+        self.stopping = False
 
     async def run(self) -> None:
-        """Publish without end; what is not acknowledged is not tried again."""
+        """Publish until told to stop; what is not acknowledged is not tried again."""
         number = 0
-        while True:
+        while not self.stopping:
             number += 1
             try:
                 await self._client.jetstream().publish("orders.new", b"%d" % number, timeout=0.5)
@@ -74,8 +75,8 @@ async def publishing(url: str) -> AsyncIterator[Publisher]:
     try:
         yield publisher
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        publisher.stopping = True  # the client may swallow a cancellation
+        await asyncio.wait([task], timeout=10)
         await client.close()
 
 

@@ -1,0 +1,148 @@
+"""Who may use the control API, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from controllers.local.functions import UnknownFunction
+from controllers.local.logs import LogLine
+from tests.fakes.function_server import function_server
+from tidegate.cli.up.control import Control
+
+KEY = ("default", "hello")
+TOKEN = {"Authorization": "Bearer token"}
+
+
+class OneFunction:
+    """A station with one function whose processes are where a test says."""
+
+    def __init__(self, *addresses: tuple[str, int]) -> None:
+        self._addresses = addresses
+
+    def functions(self) -> list[dict[str, Any]]:
+        row = {"namespace": "default", "name": "hello", "state": "failing", "reason": "no handler"}
+        return [row]
+
+    def triggers(self) -> list[dict[str, Any]]:
+        return []
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def timeout_of(self, key: tuple[str, str]) -> float:
+        return 1.0
+
+    def address_of(self, key: tuple[str, str]) -> tuple[tuple[str, int], ...]:
+        return self._addresses if key == KEY else ()
+
+    def logs(self, key: tuple[str, str], lines: int) -> list[LogLine]:
+        if key != KEY:
+            raise UnknownFunction
+        return [LogLine(KEY, 0, "stdout", "words", 1.0)][-lines:]
+
+    async def follow(self, key: tuple[str, str], backlog: int) -> AsyncIterator[LogLine]:
+        for line in self.logs(key, backlog):
+            yield line
+
+
+@asynccontextmanager
+async def served(station: OneFunction) -> AsyncIterator[aiohttp.ClientSession]:
+    """Serve the control API; the session knows where, and has the token."""
+    application = web.Application()
+    Control(station, "token").extend(application)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/control/"
+    try:
+        async with aiohttp.ClientSession(url, headers=TOKEN) as session:
+            yield session
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("host", "authorization", "allowed"),
+    [
+        ("127.0.0.1:8081", "Bearer token", True),
+        ("localhost", "Bearer token", True),
+        ("LOCALHOST:1", "Bearer token", True),
+        ("[::1]:8081", "Bearer token", True),
+        ("[::1]", "Bearer token", True),
+        ("mine.lan:8081", "Bearer token", True),
+        ("evil.example:8081", "Bearer token", False),
+        ("127.0.0.1.evil.example", "Bearer token", False),
+        ("", "Bearer token", False),
+        ("localhost", "Bearer tokem", False),
+        ("localhost", "", False),
+        ("localhost", "Bearer \u00e9", False),
+    ],
+)
+def test_only_the_token_and_a_name_of_ours_open_it(
+    host: str, authorization: str, allowed: bool
+) -> None:
+    assert Control(OneFunction(), "token", ["mine.lan"]).allows(host, authorization) is allowed
+
+
+async def test_a_call_passes_the_callers_event_headers_and_nothing_else() -> None:
+    async with function_server() as function, served(OneFunction(function.address)) as session:
+        headers = {"event-id": "7", "content-type": "application/json", "cookie": "a=b"}
+        async with session.post("functions/default/hello/call", data=b"{}", headers=headers) as got:
+            assert (got.status, await got.text()) == (200, "ok")
+        (seen,) = function.seen
+    assert (seen.method, seen.body, seen.headers["event-id"]) == ("POST", b"{}", "7")
+    assert {"cookie", "authorization"}.isdisjoint(name.lower() for name in seen.headers)
+
+
+async def test_a_functions_own_status_comes_back() -> None:
+    async def teapot(_: web.Request, body: bytes) -> web.Response:
+        return web.Response(status=418, text="short")
+
+    async with (
+        function_server(teapot) as server,
+        served(OneFunction(server.address)) as session,
+        session.get("functions/default/hello/call") as got,
+    ):
+        assert (got.status, await got.text()) == (418, "short")
+        assert "tidegate-error" not in got.headers
+
+
+async def test_a_function_that_is_not_ready_says_why() -> None:
+    async with (
+        served(OneFunction()) as session,
+        session.get("functions/default/hello/call") as got,
+    ):
+        assert (got.status, got.headers["tidegate-error"]) == (503, "unavailable")
+        assert "default/hello: no process takes calls: no handler" in await got.text()
+
+
+async def test_a_function_of_another_namespace_is_pointed_to() -> None:
+    async with (
+        served(OneFunction()) as session,
+        session.get("functions/other/hello/logs") as got,
+    ):
+        assert (got.status, got.headers["tidegate-error"]) == (404, "unknown")
+        assert "add -n default" in await got.text()
+
+
+async def test_a_process_that_is_gone_is_a_sentence(unused_tcp_port: int) -> None:
+    async with (
+        served(OneFunction(("127.0.0.1", unused_tcp_port))) as session,
+        session.get("functions/default/hello/call") as got,
+    ):
+        assert (got.status, got.headers["tidegate-error"]) == (502, "unavailable")
+
+
+@pytest.mark.parametrize("query", ["lines=5", "lines=5&follow=1", "lines=x"])
+async def test_logs_are_lines_of_json(query: str) -> None:
+    async with (
+        served(OneFunction()) as session,
+        session.get(f"functions/default/hello/logs?{query}") as got,
+    ):
+        assert '"text":"words"' in await got.text()
