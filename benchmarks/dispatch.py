@@ -158,7 +158,7 @@ def main(events: int = 20_000, rounds: int = 5) -> None:
             events,
             rounds,
         )
-    print(table(figures, "bare client"))
+    print(table(figures))
 
 
 if __name__ == "__main__":

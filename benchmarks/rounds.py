@@ -8,9 +8,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import uvloop
 
@@ -26,6 +26,9 @@ class Figure:
 
     rate: float
     """Events per second."""
+
+    ratio: float = 1.0
+    """CPU of this variant by that of the reference in the same round."""
 
 
 @contextmanager
@@ -45,32 +48,36 @@ def server(module: str) -> Iterator[int]:
 
 
 def compare(variants: Mapping[str, Variant], events: int, rounds: int) -> dict[str, Figure]:
-    """Run all variants in turn, pinned to the first core; return the median of each figure."""
+    """Run all variants in turn, pinned to the first core; return the median of each figure.
+
+    The first variant is the reference. Ratios are taken within a round, where both had the same
+    machine, and only then is their median taken.
+    """
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     figures: dict[str, list[Figure]] = {name: [] for name in variants}
     for number in range(rounds + 1):
-        for name, variant in variants.items():
-            figure = _measured(variant, events)
+        taken = {name: _measured(variant, events) for name, variant in variants.items()}
+        base = next(iter(taken.values())).cpu
+        for name, one in taken.items():
             if number:  # the first round warms up
-                figures[name].append(figure)
-    return {
-        name: Figure(
-            statistics.median(one.cpu for one in all_),
-            statistics.median(one.rate for one in all_),
-        )
-        for name, all_ in figures.items()
-    }
+                figures[name].append(replace(one, ratio=one.cpu / base))
+    return {name: _median(all_) for name, all_ in figures.items()}
 
 
-def table(figures: Mapping[str, Figure], reference: str) -> str:
-    """Return the figures as text, with each variant's CPU relative to `reference`."""
-    base = figures[reference].cpu
+def table(figures: Mapping[str, Figure]) -> str:
+    """Return the figures as text."""
     lines = [f"{'variant':<28}{'CPU µs/event':>14}{'events/s':>12}{'CPU ratio':>12}"]
     lines += [
-        f"{name:<28}{one.cpu:>14.1f}{one.rate:>12,.0f}{one.cpu / base:>11.2f}x"
+        f"{name:<28}{one.cpu:>14.1f}{one.rate:>12,.0f}{one.ratio:>11.2f}x"
         for name, one in figures.items()
     ]
     return "\n".join(lines)
+
+
+def _median(figures: Sequence[Figure]) -> Figure:
+    return Figure(
+        *(statistics.median(getattr(one, each.name) for one in figures) for each in fields(Figure))
+    )
 
 
 def _measured(variant: Variant, events: int) -> Figure:
