@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from gateway.context import Context
+from gateway.core.shared import Shared
+from gateway.errors import ConfigError
+from gateway.http.endpoints import Endpoints
+from gateway.http.routes import RouteTable
+from gateway.registry import SOURCES, build
+from gateway.settings import Settings
+from gateway.stores.memory import MemoryLedger
+from tests.support.gateways import DictSecrets
 from tests.unit.docs.pages import page
 from tidegate.api.delivery import Delivery
 from tidegate.api.loader import load
 from tidegate.api.metadata import Resource
 from tidegate.api.policy import kind_policy
-from tidegate.api.subscription import DeliveryPolicy
+from tidegate.api.subscription import (
+    SOURCE_NAMES,
+    Batch,
+    DeadLetter,
+    DeliveryPolicy,
+    HttpRoute,
+    Subscription,
+)
 from tidegate.api.subscriptions import subscriptions
 
-ROWS = {row[0].strip("`"): row for row in page("docs/delivery.md").rows()}
+PAGE = page("docs/delivery.md")
+ROWS = {row[0].strip("`"): row for row in PAGE.rows()}
 
 MANIFEST = """
 apiVersion: kubeless.io/v1beta1
@@ -78,3 +97,24 @@ def test_kafka_keeps_the_order_of_keys() -> None:
 def test_a_trigger_that_says_no_more_runs_with_these_defaults() -> None:
     (found,) = subscriptions([trigger("HTTPTrigger")])
     assert found.policy == HTTP
+
+
+def test_the_triggers_that_are_refused_are_those_without_a_source() -> None:
+    missing = {name for name in SOURCE_NAMES.values() if name not in SOURCES}
+    listed = re.search(r"^\| ([^|]+) \| refused: this version has no source", PAGE.text, re.M)
+    named = listed[1].split(", ") if listed else []
+    assert {name.removesuffix("Trigger").lower() for name in named} == missing
+
+
+@pytest.mark.parametrize("field", ["deadLetter", "batch"])
+def test_a_field_is_refused_as_the_page_says(field: str) -> None:
+    policy = DeliveryPolicy(
+        dead_letter=DeadLetter("nats", "dead") if field == "deadLetter" else None,
+        batch=Batch(10, 1000, 1.0) if field == "batch" else None,
+    )
+    one = Subscription("default", "HTTPTrigger", "any", "hello", HttpRoute(), policy=policy)
+    shared, routes, endpoints = Shared(), RouteTable(), Endpoints()
+    context = Context(Settings(), DictSecrets(), MemoryLedger(), shared, routes, endpoints)
+    with pytest.raises(ConfigError, match=rf"delivery\.{field} is not available yet"):
+        build(one, context)
+    assert ROWS[field][2] == "refused in this version"
