@@ -18,6 +18,9 @@ from tidegate.cli.up.process import Ground, Laptop, Signals
 
 logger = logging.getLogger(__name__)
 
+SAME_PRESS = 0.5
+"""Signals so close together are one: some wrappers pass on what the terminal sent already."""
+
 
 def main(options: UpOptions) -> ExitCode:
     """Run until a signal. Raises `CommandError` when it cannot start."""
@@ -77,13 +80,18 @@ def _own_nats(options: UpOptions, state: StateDir) -> NatsServer | None:
 def _on_signals(signals: Signals, running: asyncio.Task[None]) -> None:
     """The first signal drains, the second one does not wait."""
 
+    loop = asyncio.get_running_loop()
+    first: float | None = None
+
     def received() -> None:
-        if signals.stop.is_set():
+        nonlocal first
+        if first is None:
+            first = loop.time()
+            signals.stop.set()
+        elif loop.time() - first > SAME_PRESS:
             signals.abort.set()
             running.cancel()
-        signals.stop.set()
 
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, received)
 
