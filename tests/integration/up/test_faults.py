@@ -202,14 +202,17 @@ async def test_a_changed_function_fails_no_call_and_loses_no_message(up: Up) -> 
 
 
 async def test_an_own_broker_that_dies_comes_back_with_what_it_stored(up: Up) -> None:
+    (up.folder / "all.yaml").write_text(keeping(up.folder, pause=0.2) + route() + stream())
+    await up.says("the changed version takes the calls now")
     async with publishing(up.contact["nats"]) as publisher:
-        await until(lambda: len(publisher.acknowledged) > 50, up)
-        state = await up.control("/state")
-        os.kill(state["nats"]["pid"], signal.SIGKILL)
+        await until(lambda: len(publisher.acknowledged) > 100, up)
+        pid = (await up.control("/state"))["nats"]["pid"]
+        assert len(kept(up.folder)) < len(publisher.acknowledged), "nothing waits in the store"
+        os.kill(pid, signal.SIGKILL)
         await up.says("NATS: the process was ended by SIGKILL; starting it again in 0.2 s")
         await up.says("NATS: is back on port")
         some = len(publisher.acknowledged)
-        await until(lambda: len(publisher.acknowledged) > some + 50, up)
+        await until(lambda: len(publisher.acknowledged) > some, up)
     await all_settled(up, publisher)
 
 
@@ -256,3 +259,21 @@ async def test_a_broker_that_stands_still_for_3_seconds_costs_no_message(up: Up)
         some = len(publisher.acknowledged)
         await until(lambda: len(publisher.acknowledged) > some + 50, up)
     await all_settled(up, publisher)
+
+
+async def test_a_killed_up_delivers_after_its_return_what_it_had_not_finished(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "all.yaml").write_text(keeping(tmp_path, pause=0.1) + stream())
+    async with running(tmp_path) as first:
+        await first.says("creating consumer")
+        await first.says("default/hello: takes calls")
+        async with publishing(first.contact["nats"]) as publisher:
+            await until(lambda: len(publisher.acknowledged) > 100, first)
+        unfinished = set(publisher.acknowledged) - set(kept(tmp_path))
+        assert unfinished, "the load is too light to leave anything undone"
+        first.process.kill()
+        await first.process.wait()
+    async with running(tmp_path) as second:
+        row = await all_settled(second, publisher)
+        assert row["state"] == "Running"

@@ -130,6 +130,7 @@ async def test_ctrl_c_lets_a_call_finish_and_says_the_balance(tmp_path: Path) ->
         await up.says("default/hello: takes calls")
         call = asyncio.create_task(text_of(session, up.url))
         await up.says("hello | begun")
+        up.process.send_signal(signal.SIGINT)  # some wrappers pass it on as well
         assert await up.stop(signal.SIGINT) == 0
         assert await call == "done"
     assert "in flight is 1 of default/HTTPTrigger/web/hello" in up.log
@@ -146,6 +147,7 @@ async def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
         await up.says("hello | begun")
         up.process.send_signal(signal.SIGINT)
         await up.says("stopping: in flight is 1")
+        await asyncio.sleep(0.6)  # what a person takes for the second one
         async with asyncio.timeout(5):
             assert await up.stop(signal.SIGINT) == 130
         assert await call >= 500
