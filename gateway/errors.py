@@ -6,6 +6,7 @@ GatewayError
 ├── SinkUnavailable     try again later
 │   └── NoEndpoint      … and do not charge the attempt: nothing was there to try
 ├── EventRejected       give up on this event: dead letter, park or drop
+│   └── EventExpired    … because of its age
 ├── CallerGone          nobody waits for the answer any more
 └── AlreadySettled      a bug: a delivery was settled twice
 """
@@ -54,6 +55,10 @@ class EventRejected(GatewayError):
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class EventExpired(EventRejected):
+    """The event is older than its policy's `maxAge`."""
 
 
 class CallerGone(GatewayError):

@@ -17,6 +17,9 @@ class Mark(Generic[P]):
         self.position = position
         self.done = False
 
+    def __str__(self) -> str:
+        return str(self.position)
+
 
 class Checkpoint(Generic[P]):
     """Tracks positions in the order they were received and tells which prefix is settled.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import NamedTuple
@@ -38,7 +39,8 @@ class Delivery:
     """An event that its source waits to hear about, exactly once.
 
     `key` orders deliveries under `ordering: key`, `partition` under `ordering: partition`.
-    `position` belongs to the source; nobody else reads it. `attempts` counts the tries made
+    `position` belongs to the source; nobody else reads it, but its text tells people where the
+    event stood. `attempts` counts the tries made
     so far, including those of earlier leases where the broker counts them. `call` is there when
     a caller waits for the destination's own answer; it is between the source and the sink that
     understand each other, and the core only asks whether there is one.
@@ -49,6 +51,7 @@ class Delivery:
         "attempts",
         "call",
         "event",
+        "failed_at",
         "key",
         "last_error",
         "outcome",
@@ -78,7 +81,14 @@ class Delivery:
         self.call: object | None = None
         self.answer: Answer | None = None
         self.last_error: Exception | None = None
+        self.failed_at: tuple[float, float] | None = None
         self.outcome: Outcome | None = None
+
+    def failed(self, error: Exception) -> None:
+        """Note a failure, and the times of the first and the last one (seconds since 1970)."""
+        now = time.time()
+        self.failed_at = (self.failed_at[0] if self.failed_at else now, now)
+        self.last_error = error
 
     def settle(self, outcome: Outcome) -> None:
         """End this delivery and tell its source. A second call raises `AlreadySettled`."""

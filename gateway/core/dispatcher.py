@@ -20,6 +20,7 @@ from gateway.errors import (
     AttemptTimeout,
     CallerGone,
     ConfigError,
+    EventExpired,
     EventRejected,
     SinkUnavailable,
     SourceUnavailable,
@@ -227,7 +228,7 @@ class Dispatcher:
         elif delivery in self._condemned:
             await self._dead_letter(delivery)
         elif self._policy.max_age is not None and too_old(delivery.event, self._policy.max_age):
-            reason = EventRejected(f"the event is older than maxAge ({self._policy.max_age:g} s)")
+            reason = EventExpired(f"the event is older than maxAge ({self._policy.max_age:g} s)")
             await self._give_up(delivery, reason)
         else:
             await self._attempt(delivery)
@@ -256,7 +257,7 @@ class Dispatcher:
 
     async def _unavailable(self, delivery: Delivery, error: SinkUnavailable) -> None:
         """Try again later, or give up. A caller does not wait for an endpoint without end."""
-        delivery.last_error = error
+        delivery.failed(error)
         if delivery.call is not None or self._retry.charges(error):
             delivery.attempts += 1
         if self._retry.exhausted(delivery) or not self._retry.covers(error):
@@ -266,7 +267,7 @@ class Dispatcher:
 
     async def _give_up(self, delivery: Delivery, error: Exception) -> None:
         """End what cannot be delivered, by policy. A waiting caller is told instead of parked."""
-        delivery.last_error = error
+        delivery.failed(error)
         match self._policy.on_exhausted:
             case OnExhausted.DEAD_LETTER if self._route.dead_letter is not None:
                 self._condemned[delivery] = 0
@@ -291,9 +292,17 @@ class Dispatcher:
             if self._condemned[delivery] == 1:
                 message = "%s: dead letter of %s not written, trying until it is: %s"
                 logger.warning(message, self._id, delivery.event.id, error)
+            self._note_unwritten()
             self._wait(delivery, self._retry.delay(self._condemned[delivery]))
         else:
             self._end(delivery, Outcome.DEAD_LETTERED)
+
+    def _note_unwritten(self) -> None:
+        """Publish how many dead letters their target did not take; say when it takes all again."""
+        before = self._progress.unwritten
+        self._progress.unwritten = sum(1 for tries in self._condemned.values() if tries)
+        if before and not self._progress.unwritten:
+            logger.info("%s: dead letters are written again", self._id)
 
     def _park(self, delivery: Delivery, error: Exception) -> None:
         if self._draining:
@@ -347,6 +356,7 @@ class Dispatcher:
         self._active.pop(delivery, None)
         if self._condemned:
             self._condemned.pop(delivery, None)
+            self._note_unwritten()
         if self._cancelled:
             self._cancelled.discard(delivery)
         self._lanes.leave(delivery)
@@ -374,7 +384,8 @@ class Dispatcher:
         self._parked.clear()
         for delivery in left:
             self._condemned.pop(delivery, None)
-        self._progress.waiting = self._progress.parked = 0
+            self._note_unwritten()
+        self._progress.waiting = self._progress.parked = self._progress.unwritten = 0
         return left
 
     def _holding(self) -> int:

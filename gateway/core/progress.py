@@ -83,6 +83,9 @@ class Progress:
     parked: int = 0
     """Deliveries that hold their lane until someone acts."""
 
+    unwritten: int = 0
+    """Dead letters that their target has refused so far; they hold their lanes meanwhile."""
+
     last_error: str = ""
     restarts: int = 0
     lag_events: int | None = None

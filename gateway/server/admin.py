@@ -102,6 +102,10 @@ def row(subscription: Subscription, progress: Progress) -> dict[str, object]:
 
 
 def _trouble(progress: Progress) -> str:
-    if progress.state is State.RUNNING and progress.parked:
+    if progress.state is not State.RUNNING:
+        return ""
+    if progress.unwritten:
+        return f"{progress.unwritten} dead letters not written: {progress.last_error}"
+    if progress.parked:
         return f"{progress.parked} parked: {progress.last_error}"
     return ""

@@ -170,9 +170,27 @@ async def test_a_dead_letter_that_cannot_be_written_is_never_committed() -> None
         await until(lambda: bench.dead.attempts >= 10)
         assert log.committed[0] == 0
         assert "dead letter" in bench.progress.last_error
+        assert bench.progress.unwritten == 1
         await bench.dead.until(1)
+        assert bench.progress.unwritten == 0
     assert bench.outcomes() == {"deadLettered": 1}
     assert log.committed[0] == 1
+
+
+async def test_a_dead_letter_knows_when_it_failed_first_and_last() -> None:
+    failing = Failing(SinkUnavailable("away"))
+    seen: list[Delivery] = []
+
+    async def keep(delivery: Delivery) -> None:
+        seen.append(delivery)
+
+    policy = {"on_exhausted": OnExhausted.DEAD_LETTER, "dead": keep, "retry": 1}
+    async with dispatching(log_of("1"), failing, **policy) as bench:
+        await bench.dead.until(1)
+    (one,) = seen
+    assert one.failed_at is not None
+    assert 0 < one.failed_at[0] <= one.failed_at[1]
+    assert (one.attempts, str(one.last_error)) == (2, "away")
 
 
 async def test_an_explicit_policy_drops_and_counts() -> None:
