@@ -111,11 +111,12 @@ class Dispatcher:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 self._reading = group.create_task(self._read(), name=f"{self._id}: reading")
-                await asyncio.wait({self._reading})
-                await self._drain()
-                self._abort()
+                try:
+                    await asyncio.wait({self._reading})
+                    await self._drain()
+                finally:
+                    self._abort()
         finally:
-            self._group = None
             self._release([*self._resting(), *self._active])
             self._active.clear()
             await self._close_source()
@@ -197,6 +198,7 @@ class Dispatcher:
         self._starting -= 1
         task = asyncio.current_task()
         assert task is not None
+        in_order = False
         try:
             while (delivery := self._lanes.take()) is not None:
                 self._active[delivery] = task
@@ -210,8 +212,11 @@ class Dispatcher:
                         raise
                     task.uncancel()
                     self._end(delivery, Outcome.DROPPED)
+            in_order = True
         finally:
             self._workers -= 1
+            if not in_order:
+                self._group = None  # it ends with this worker: nothing can be started in it
 
     def _is_special(self, delivery: Delivery) -> bool:
         """Whether anything but an attempt may come next. Cheap, since almost nothing is."""

@@ -246,3 +246,40 @@ async def test_the_first_failure_is_the_one_that_comes_out() -> None:
     run.dispatcher.stop(SourceUnavailable("again"))
     with pytest.raises(SourceUnavailable, match="no word"):
         await run.task
+
+
+async def test_cancelling_the_run_starts_nothing_new() -> None:
+    """While a worker is slow to let go, a timer fires: it must not begin another attempt."""
+    begun: list[str] = []
+
+    async def behave(one: Delivery) -> Answer | None:
+        begun.append(one.event.id)
+        if one.event.id == "away":
+            raise SinkUnavailable("away")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(5)
+        return None
+
+    deliveries = [delivery("away"), delivery("1")]
+    run = Run(Once(deliveries), MemorySink(behave), backoff_delay=1, jitter=0, timeout=1000.0)
+    await until(lambda: len(begun) == 2)
+    run.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run.task
+    assert begun == ["away", "1"]
+    assert run.outcomes() == {"released": 2}
+
+
+async def test_what_is_pushed_while_a_bug_ends_the_run_is_released() -> None:
+    late = delivery("late")
+
+    async def behave(_: Delivery) -> Answer | None:
+        asyncio.get_running_loop().call_soon(run.dispatcher.push, [late])
+        raise ZeroDivisionError("a bug")
+
+    run = Run(Once([delivery("1")]), MemorySink(behave))
+    with pytest.raises(ExceptionGroup):
+        await run.task
+    assert run.outcomes() == {"released": 2}
