@@ -64,8 +64,16 @@ def _rows(node: ast.ClassDef) -> Iterator[str]:
     for field, after in zip_longest(node.body, node.body[1:]):
         match field:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=kind, value=value):
-                if value is None or not isinstance(value, ast.Call):
-                    yield f"| `{name}` | {_default(kind, value)} | {_docstring(after)} |"
+                plain = _plain(value)
+                if not isinstance(plain, ast.Call):
+                    yield f"| `{name}` | {_default(kind, plain)} | {_docstring(after)} |"
+
+
+def _plain(value: ast.expr | None) -> ast.expr | None:
+    """Return the default in `field(default=…)`; other values as they are."""
+    if isinstance(value, ast.Call):
+        return next((each.value for each in value.keywords if each.arg == "default"), value)
+    return value
 
 
 def _default(kind: ast.expr, value: ast.expr | None) -> str:
