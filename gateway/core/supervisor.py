@@ -72,7 +72,12 @@ class Supervisor:
         self._stopping = asyncio.Event()
 
     def want(self, subscriptions: Iterable[Subscription]) -> None:
-        """Make `subscriptions` the ones that run, from now on. Returns at once."""
+        """Make `subscriptions` the ones that run, from now on. Returns at once.
+
+        After `stop` nothing is wanted any more, whatever a late change says.
+        """
+        if self._stopping.is_set():
+            return
         wanted = {subscription.id: subscription for subscription in subscriptions}
         for key, entry in self._entries.items():
             self._tell(entry, wanted.pop(key, None))
@@ -81,8 +86,8 @@ class Supervisor:
             self._start(key)
 
     def progress(self) -> Iterator[tuple[Subscription, Progress]]:
-        """Yield every wanted subscription with its progress."""
-        for entry in self._entries.values():
+        """Yield every wanted subscription with its progress. May be called from other threads."""
+        for entry in list(self._entries.values()):  # a scrape's thread must not see it change
             if entry.wanted is not None:
                 yield entry.wanted, entry.progress
 
@@ -143,15 +148,12 @@ class Supervisor:
         entry.progress.last_polled = self._clock()
         route = self._build(subscription)
         entry.progress.watched = route.source.watched
-        dispatcher = Dispatcher(subscription, route, entry.progress, self._limits)
-        entry.dispatcher = dispatcher
         try:
-            await dispatcher.run()
+            entry.dispatcher = Dispatcher(subscription, route, entry.progress, self._limits)
+            await entry.dispatcher.run()
         finally:
             entry.dispatcher = None
-            await route.sink.close()
-            if route.dead_letter is not None:
-                await route.dead_letter.close()
+            await _close(route)
 
     def _refuse(self, entry: _Entry, key: str, error: ConfigError) -> None:
         """Say what the user must mend; once, though it is looked at again and again."""
@@ -192,6 +194,15 @@ class Supervisor:
                 if entry.progress.watched and entry.dispatcher and entry.progress.silence() > stall:
                     silence = f"no word from the broker for {entry.progress.silence():.0f} s"
                     entry.dispatcher.stop(SourceUnavailable(silence))
+
+
+async def _close(route: Route) -> None:
+    """Close both sinks, whatever becomes of the first."""
+    try:
+        await route.sink.close()
+    finally:
+        if route.dead_letter is not None:
+            await route.dead_letter.close()
 
 
 async def _changed(entry: _Entry, delay: float) -> None:

@@ -212,3 +212,13 @@ async def test_a_source_that_has_ended_rests_until_a_change() -> None:
         await until(lambda: progress_of(supervisor, "a").state is State.STOPPED)
         await asyncio.sleep(100)
         assert world.built == ["a"]
+
+
+async def test_progress_may_be_read_while_what_is_wanted_changes() -> None:
+    world = World()
+    async with supervising(world) as supervisor:
+        supervisor.want([subscription("a"), subscription("b")])
+        reading = supervisor.progress()
+        first, _ = next(reading)
+        supervisor.want([subscription("a"), subscription("b"), subscription("c")])
+        assert [first.trigger, *(one.trigger for one, _ in reading)] == ["a", "b"]
