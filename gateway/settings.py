@@ -52,6 +52,17 @@ class AdminSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class KinesisSettings:
+    """Where Kinesis triggers that name no table keep the leases of their shards."""
+
+    lease_file: str = ""
+    """A SQLite file, for the gateways of one machine. Empty: each trigger needs a `leaseTable`."""
+
+    dynamodb_endpoint: str = ""
+    """Another endpoint for lease tables than that of the region."""
+
+
+@dataclass(frozen=True, slots=True)
 class NatsSettings:
     """Defaults for NATS triggers."""
 
@@ -86,5 +97,6 @@ class Settings:
     limits: LimitSettings = field(default_factory=LimitSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     admin: AdminSettings = field(default_factory=AdminSettings)
+    kinesis: KinesisSettings = field(default_factory=KinesisSettings)
     nats: NatsSettings = field(default_factory=NatsSettings)
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)

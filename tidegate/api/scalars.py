@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
@@ -52,6 +54,17 @@ def read_size(value: object) -> int:
     if amount == 0:
         raise Mistake("a size of 0 holds nothing", "write for example 1Mi").error()
     return amount
+
+
+def _instant(text: str) -> str:
+    try:
+        aware = datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        aware = False
+    if not aware:
+        fix = "write RFC 3339 with a zone, for example 2026-01-31T12:00:00Z"
+        raise Mistake(f"{quoted(text)} is not a point in time", fix).error()
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +128,7 @@ SecretName = Annotated[
         show=False,
     ),
 ]
+Instant = Annotated[str, AfterValidator(_instant)]
 Duration = Annotated[float, PlainValidator(read_duration), WithJsonSchema(_INT_OR_STRING)]
 PositiveDuration = Annotated[
     float, PlainValidator(read_positive_duration), WithJsonSchema(_INT_OR_STRING)

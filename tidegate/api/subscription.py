@@ -162,13 +162,21 @@ class KafkaTopic:
 
 @dataclass(frozen=True, slots=True)
 class KinesisStream:
-    """What a Kinesis subscription reads. An empty `shard` is every shard."""
+    """What a Kinesis subscription reads. An empty `shard` is every shard.
+
+    `start` is where a subscription begins that never ran; `start_time` goes with `AT_TIMESTAMP`.
+    `lease_table` is a DynamoDB table; without one the leases are where the gateway keeps them.
+    `secret` may hold `aws_access_key_id`, `aws_secret_access_key` and `aws_session_token`.
+    """
 
     stream: str
     region: str
     shard: str = ""
     endpoint: str = ""
     secret: SecretRef | None = None
+    start: Literal["LATEST", "TRIM_HORIZON", "AT_TIMESTAMP"] = "LATEST"
+    start_time: str | None = None
+    lease_table: str = ""
 
 
 SourceSpec = HttpRoute | CronSchedule | NatsSubject | KafkaTopic | KinesisStream

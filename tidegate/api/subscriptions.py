@@ -162,8 +162,16 @@ def _consumer(spec: JetStreamSpec, group: str) -> JetStreamConsumer:
 
 def _kinesis_stream(trigger: KinesisTrigger) -> KinesisStream:
     spec = trigger.spec
-    secret = _secret(spec.secret)
-    return KinesisStream(spec.stream, spec.aws_region, spec.shard, spec.endpoint, secret)
+    return KinesisStream(
+        stream=spec.stream,
+        region=spec.aws_region,
+        shard=spec.shard,
+        endpoint=spec.endpoint,
+        secret=_secret(spec.secret),
+        start=spec.starting_position,
+        start_time=spec.starting_time,
+        lease_table=spec.lease_table,
+    )
 
 
 def _secret(name: str) -> SecretRef | None:

@@ -184,6 +184,15 @@ TRIGGER_MISTAKES = [
     ("NATSTrigger", f"{{topic: a, {FEEDS}, url: 'nats://x:port'}}",
      "spec.url: is not an URL with the scheme nats or tls or ws or wss; "
      "write for example nats://example.com:8080"),
+    ("KinesisTrigger", "{function-name: f, stream: s, aws-region: eu-west-1, "
+     "startingPosition: AT_TIMESTAMP}", "spec.startingTime: is missing; AT_TIMESTAMP needs it; "
+     'add startingTime: "2026-01-31T12:00:00Z"'),
+    ("KinesisTrigger", "{function-name: f, stream: s, aws-region: eu-west-1, "
+     "startingTime: '2026-01-31T12:00:00Z'}", "spec.startingTime: does not go with "
+     "startingPosition LATEST; remove it, or write startingPosition: AT_TIMESTAMP"),
+    ("KinesisTrigger", "{function-name: f, stream: s, aws-region: eu-west-1, leaseTable: a/b}",
+     'spec.leaseTable: "a/b" is not a DynamoDB table name; '
+     "use letters, digits, dots, dashes and underscores, from 3 to 255"),
     ("KinesisTrigger", "{function-name: f, stream: s, aws-region: Ireland}",
      'spec.aws-region: "Ireland" is not a region; write for example eu-west-1'),
     ("KinesisTrigger", "{function-name: f, stream: s, aws-region: eu-west-1, endpoint: here}",

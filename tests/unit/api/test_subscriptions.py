@@ -155,6 +155,19 @@ def test_a_kinesis_trigger_becomes_a_stream() -> None:
     assert one.policy == DeliveryPolicy(ordering=Ordering.KEY)
 
 
+def test_where_a_kinesis_trigger_starts_and_keeps_its_leases_is_passed_on() -> None:
+    more = (
+        "  startingPosition: AT_TIMESTAMP\n"
+        '  startingTime: "2026-01-31T12:00:00Z"\n'
+        "  leaseTable: tidegate-leases\n"
+    )
+    (one,) = derived(FUNCTION, manifests.KINESIS_TRIGGER + more)
+    assert isinstance(one.source, KinesisStream)
+    assert one.source.start == "AT_TIMESTAMP"
+    assert one.source.start_time == "2026-01-31T12:00:00Z"
+    assert one.source.lease_table == "tidegate-leases"
+
+
 def test_a_selector_feeds_every_function_that_it_accepts() -> None:
     other = FUNCTION.replace("name: get-python", "name: other")
     elsewhere = FUNCTION.replace("namespace: default", "namespace: elsewhere")
