@@ -21,10 +21,11 @@ import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from gateway.core.cloudevents import event_from_attributes, event_from_json
 from gateway.core.event import NO_EXTENSIONS, CloudEvent
+from gateway.nats.binary import attributes_from_headers
 
 JETSTREAM_TYPE = "io.nats.jetstream.message"
 CORE_TYPE = "io.nats.core.message"
@@ -129,7 +130,7 @@ def event_from_message(wrapped: CloudEvent, headers: Mapping[str, str] | None) -
         if content_type and content_type.lower().startswith("application/cloudevents"):
             return event_from_json(data)
         if "ce-specversion" in lower or "ce-id" in lower:
-            attributes = _binary_attributes(lower)
+            attributes = attributes_from_headers(lower)
             return event_from_attributes(
                 attributes, data, attributes.get("datacontenttype") or content_type
             )
@@ -152,14 +153,6 @@ def _with_headers(wrapped: CloudEvent, lower: Mapping[str, str]) -> CloudEvent:
     carried = {name: lower[name] for name in _CARRIED if name in lower}
     extensions = {**wrapped.extensions, **carried} if carried else wrapped.extensions
     return wrapped._replace(datacontenttype=lower.get("content-type"), extensions=extensions)
-
-
-def _binary_attributes(lower: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name[3:]: unquote(value) if "%" in value else value
-        for name, value in lower.items()
-        if name.startswith("ce-")
-    }
 
 
 def _undecodable(wrapped: CloudEvent, error: ValueError) -> CloudEvent:

@@ -7,8 +7,7 @@ from contextlib import AsyncExitStack
 from gateway.context import Context
 from gateway.core.source import Intake
 from gateway.errors import GatewayError
-from gateway.nats.connection import Server, check_url, opener
-from gateway.nats.credentials import Credentials, credentials_from_secret
+from gateway.nats.login import borrow, server_of
 from gateway.sources.nats.core import CoreReader
 from gateway.sources.nats.jetstream import JetStreamReader
 from tidegate.api.subscription import NatsSubject, Subscription
@@ -38,11 +37,8 @@ class NatsSource:
     async def run(self, intake: Intake) -> None:
         """Connect, then push until cancelled. See `gateway.core.source.Source`."""
         try:
-            server = self._server()
-            open_connection, close_connection = opener(server)
-            connection = await self._stack.enter_async_context(
-                self._context.shared.use(("nats", server), open_connection, close_connection)
-            )
+            server = server_of(self._subscription, self._context)
+            connection = await self._stack.enter_async_context(borrow(server, self._context))
         except GatewayError as error:
             raise type(error)(f"{self._name}: {error}") from error
         await self._reader.run(connection, intake)
@@ -53,18 +49,3 @@ class NatsSource:
             await self._reader.close()
         finally:
             await self._stack.aclose()
-
-    def _server(self) -> Server:
-        settings = self._context.settings.nats
-        url = self._spec.url or settings.url
-        credentials, secret = self._credentials()
-        check_url(url, credentials)
-        return Server(url, self._spec.tls, secret, credentials, settings.connect_timeout)
-
-    def _credentials(self) -> tuple[Credentials, str]:
-        """Read the secret, of the trigger's own namespace only."""
-        if self._spec.secret is None:
-            return Credentials(), ""
-        namespace, name = self._subscription.namespace, self._spec.secret.name
-        content = self._context.secrets.read(namespace, name)
-        return credentials_from_secret(f"{namespace}/{name}", content), f"{namespace}/{name}"
