@@ -14,9 +14,11 @@ class HttpCall:
 
     `target` is path and query below the route, percent-encoded as it came. `headers` are
     end-to-end, without those that the sink writes itself (see `gateway.sinks.function`).
+    `traceparent` is the caller's, as it came.
     """
 
     method: bytes
     target: bytes
     headers: Headers
     answer: Request
+    traceparent: bytes | None = None

@@ -42,6 +42,9 @@ _HEAD = (
 )
 _CONTENT = b"event-type: %b\r\ncontent-type: %b\r\n"
 
+Start = tuple[bytes, bytes, bytes | None, bytes]
+"""Method, target, the traceparent to continue, and header lines beside our own."""
+
 
 class EventHead:
     """Writes request heads for one trigger. Encoded sources and types are remembered."""
@@ -63,7 +66,7 @@ class EventHead:
         method = self._bare_method if event.data is None else b"POST"
         content_type = event.datacontenttype or _guessed_type(event.data)
         more = self._content_lines(content_type) + b"user-agent: tidegate\r\n"
-        return self._head(event, (method, b"/", more), endpoint, remaining)
+        return self._head(event, (method, b"/", _trace_of(event), more), endpoint, remaining)
 
     def encode_call(
         self, event: CloudEvent, call: HttpCall, endpoint: str, remaining: float
@@ -72,14 +75,12 @@ class EventHead:
         more = encode_headers(call.headers)
         if event.datacontenttype is not None:
             more = self._content_lines(event.datacontenttype) + more
-        return self._head(event, (call.method, call.target, more), endpoint, remaining)
+        trace = call.traceparent or _trace_of(event)
+        return self._head(event, (call.method, call.target, trace, more), endpoint, remaining)
 
-    def _head(
-        self, event: CloudEvent, start: tuple[bytes, bytes, bytes], endpoint: str, remaining: float
-    ) -> bytes:
-        method, target, more = start
+    def _head(self, event: CloudEvent, start: Start, endpoint: str, remaining: float) -> bytes:
+        method, target, traceparent, more = start
         id = encode_attribute(event.id)
-        traceparent = event.extensions.get("traceparent")
         return _HEAD % (
             method,
             target,
@@ -89,7 +90,7 @@ class EventHead:
             id,
             self._remembered(event.source),
             self._remembered(event.type),
-            self._trace.continued(traceparent.encode() if traceparent else None),
+            self._trace.continued(traceparent),
             time.time() + remaining,
             len(event.data or b""),
             _optional(event),
@@ -118,6 +119,11 @@ def _remember(memory: dict[str, bytes], key: str, value: bytes) -> bytes:
     return value
 
 
+def _trace_of(event: CloudEvent) -> bytes | None:
+    text = event.extensions.get("traceparent")
+    return text.encode("utf-8", "surrogatepass") if text else None
+
+
 def _optional(event: CloudEvent) -> bytes:
     """The lines of the attributes that an event may lack."""
     lines = []
@@ -129,7 +135,9 @@ def _optional(event: CloudEvent) -> bytes:
     if event.dataschema is not None:
         lines.append(b"ce-dataschema: %b\r\n" % encode_attribute(event.dataschema))
     for name, text in event.extensions.items():
-        lines.append(b"ce-%b: %b\r\n" % (name.encode("ascii"), encode_attribute(text)))
+        if not (name.isascii() and name.isalnum()):
+            raise InvalidHeader(f"encoding extension {name!r}: only letters and digits are allowed")
+        lines.append(b"ce-%b: %b\r\n" % (name.encode(), encode_attribute(text)))
     return b"".join(lines)
 
 

@@ -18,6 +18,7 @@ from gateway.http.endpoints import Address
 from gateway.http.event_head import EventHead
 from gateway.http.flow import BodyStream, Discard, Flow
 from gateway.http.headers import Headers
+from gateway.http.request import Request
 from tidegate.api.subscription import Subscription
 
 
@@ -46,6 +47,7 @@ class FunctionSink:
         self._head = EventHead(subscription.kind)
         self._pools: dict[Address, Pool] = {}
         self._retired: list[Pool] = []
+        self._turn = 0
         self._ready = self._endpoints.ready(self._key)
         self._unwatch = self._endpoints.watch(self._key, self._follow)
 
@@ -93,6 +95,8 @@ class FunctionSink:
             raise self._translated(error) from error
         except http.InvalidHeader as error:
             raise EventRejected(f"{self._name}: {error}") from error
+        finally:
+            relay.detach()
         if not call.answer.started:
             raise self._unavailable(Answer(relay.status, relay.headers))
         return Answer(relay.status)
@@ -103,13 +107,18 @@ class FunctionSink:
         return frozenset() if last else self._policy.retry_statuses
 
     def _pool(self) -> Pool:
-        """Return the pool of the ready endpoint with the fewest calls in flight."""
+        """Return the pool of the ready endpoint with the fewest calls in flight.
+
+        Among equals they take turns: one that refuses everything is always among the idle ones.
+        """
         ready = self._ready
         if not ready:
             raise NoEndpoint(f"{self._name}: no process of it is ready", retry_after=1)
         if len(ready) == 1:
             return self._pool_of(ready[0])
-        return min((self._pool_of(address) for address in ready), key=_busy)
+        self._turn = first = (self._turn + 1) % len(ready)
+        in_turn = (*ready[first:], *ready[:first])
+        return min((self._pool_of(address) for address in in_turn), key=_busy)
 
     def _pool_of(self, address: Address) -> Pool:
         pool = self._pools.get(address)
@@ -146,9 +155,7 @@ class FunctionSink:
         text = f"{self._name}: {error}"
         match error:
             case http.DeadlineExceeded():
-                timeout = f"{self._name}: no answer in {self._policy.timeout:g} s"
-                final = not self._policy.retry_timeout
-                return EventRejected(timeout) if final else AttemptTimeout(timeout)
+                return AttemptTimeout(f"{self._name}: no answer in {self._policy.timeout:g} s")
             case http.PoolFull() | http.PoolClosed():
                 return SinkUnavailable(text)
             case _:
@@ -156,19 +163,47 @@ class FunctionSink:
 
 
 class Relay(BodyStream):
-    """Passes an answer to the caller, unless its status is among the withheld."""
+    """Passes an answer to the caller, unless its status is among the withheld.
 
-    __slots__ = ("_caller", "_to", "_withheld", "headers", "status")
+    Stands between the two in both directions: a caller who leaves between two attempts must
+    not end the call of another, whose connection it is by then.
+    """
 
-    def __init__(self, caller: BodyStream, withheld: frozenset[int]) -> None:
-        self._caller = self._to = caller
+    __slots__ = ("_caller", "_flow", "_to", "_withheld", "headers", "status")
+
+    def __init__(self, caller: Request, withheld: frozenset[int]) -> None:
+        self._caller = caller
+        self._to: BodyStream = caller
+        self._flow: Flow | None = None
         self._withheld = withheld
         self.status = 0
         self.headers: Headers = []
 
     def attach(self, flow: Flow) -> None:
-        """Let the caller pause and abandon the flow."""
-        self._caller.attach(flow)
+        """Let the caller pause and abandon the flow; one who has left does so at once."""
+        self._flow = flow
+        self._caller.attach(self)
+        if self._caller.gone:
+            flow.abandon()
+
+    def detach(self) -> None:
+        """The attempt is over: whatever the caller does from now on is not about this flow."""
+        self._flow = None
+
+    def pause(self) -> None:
+        """Pass it on."""
+        if self._flow is not None:
+            self._flow.pause()
+
+    def resume(self) -> None:
+        """Pass it on."""
+        if self._flow is not None:
+            self._flow.resume()
+
+    def abandon(self) -> None:
+        """Pass it on."""
+        if self._flow is not None:
+            self._flow.abandon()
 
     def start(self, status: int, headers: Headers) -> None:
         """Decide who gets the answer."""
@@ -199,7 +234,10 @@ def _now() -> float:
 
 
 def _retry_after(headers: Sequence[tuple[bytes, bytes]]) -> float | None:
-    """Return the seconds of a Retry-After header, in either of its forms (RFC 9110 10.2.3)."""
+    """Return the seconds of a Retry-After header, in either of its forms (RFC 9110 10.2.3).
+
+    None for nonsense: what a function answers must not be able to raise.
+    """
     text = next((value for name, value in headers if name == b"retry-after"), None)
     if text is None:
         return None
@@ -207,6 +245,7 @@ def _retry_after(headers: Sequence[tuple[bytes, bytes]]) -> float | None:
         return float(text)
     try:
         when = parsedate_to_datetime(text.decode("latin-1"))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return max((when - datetime.now(when.tzinfo or UTC)).total_seconds(), 0.0)
+    when = when.replace(tzinfo=when.tzinfo or UTC)
+    return max((when - datetime.now(UTC)).total_seconds(), 0.0)

@@ -77,22 +77,31 @@ class HttpSource:
             await asyncio.Event().wait()
         finally:
             self._routes.remove(self._route)
+            self._intake = None
 
     async def close(self) -> None:
         """See `Source.close`. Callers who still wait were answered when the drain ended."""
 
     def accept(self, request: Request, rest: str) -> None:
         """Take a request whose body is complete. `rest` is the path below the route."""
-        assert self._intake is not None
-        if not self._intake.credit:
-            answer = plain_answer(503, f"{self.name}: too many calls at once; try again")
-            request.respond(503, (*answer.headers, (b"retry-after", b"1")), answer.body)
+        intake = self._intake
+        if intake is None:
+            self._turn_away(request, "the trigger was changed or stopped meanwhile")
+            return
+        if not intake.credit:
+            self._turn_away(request, "too many calls at once")
             return
         try:
-            self._intake.push(self._deliveries(request, rest))
+            deliveries = self._deliveries(request, rest)
         except ValueError as error:
             answer = plain_answer(400, f"not a CloudEvent that can be taken: {error}")
             request.respond(400, answer.headers, answer.body)
+        else:
+            intake.push(deliveries)
+
+    def _turn_away(self, request: Request, why: str) -> None:
+        answer = plain_answer(503, f"{self.name}: {why}; try again")
+        request.respond(503, (*answer.headers, (b"retry-after", b"1")), answer.body)
 
     def _deliveries(self, request: Request, rest: str) -> list[Delivery]:
         content_type = request.header(b"content-type") or b""
@@ -109,7 +118,11 @@ class HttpSource:
         delivery = Delivery(event, self._answer)
         target = (rest or "/") + (f"?{request.query}" if request.query else "")
         delivery.call = HttpCall(
-            request.method.encode(), target.encode("latin-1"), _passed_on(request), request
+            request.method.encode(),
+            target.encode("latin-1"),
+            _passed_on(request),
+            request,
+            request.header(b"traceparent"),
         )
         return delivery
 
