@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -11,7 +12,8 @@ from gateway.core.dispatcher import Route
 from gateway.core.sink import Sink
 from gateway.core.source import Source
 from gateway.errors import ConfigError
-from tidegate.api.subscription import Subscription
+from gateway.sinks.dead_letter import DeadLetterSink
+from tidegate.api.subscription import DeliveryPolicy, Subscription
 
 SOURCES: Mapping[str, str] = {
     "cron": "gateway.sources.cron:CronSource",
@@ -20,7 +22,12 @@ SOURCES: Mapping[str, str] = {
 }
 """Source name -> import string of a class that takes (subscription, context)."""
 
-SINKS: Mapping[str, str] = {"function": "gateway.sinks.function:FunctionSink"}
+SINKS: Mapping[str, str] = {
+    "file": "gateway.sinks.file:FileSink",
+    "function": "gateway.sinks.function:FunctionSink",
+    "http": "gateway.sinks.http:HttpSink",
+    "nats": "gateway.sinks.nats:NatsSink",
+}
 """Sink name -> import string of a class that takes (subscription, context)."""
 
 _EXTRAS = {"nats": "nats"}
@@ -30,8 +37,10 @@ def build(subscription: Subscription, context: Context) -> Route:
     """Make the adapters of `subscription`. Raises `ConfigError` for what is not to be had."""
     _refuse_what_is_missing(subscription)
     source: Source = source_class(subscription)(subscription, context)
-    sink: Sink = _loaded(SINKS["function"])(subscription, context)
-    return Route(source, sink)
+    # Before the function's sink: it may be refused, and that one would have to be closed.
+    dead_letter = dead_letter_sink(subscription, context)
+    sink: Sink = function_sink(subscription, context)
+    return Route(source, sink, dead_letter)
 
 
 def source_class(subscription: Subscription) -> Any:
@@ -41,8 +50,51 @@ def source_class(subscription: Subscription) -> Any:
         raise ConfigError(
             f"{subscription.id}: this version has no {name} source; it has {', '.join(SOURCES)}"
         )
+    return _class(SOURCES, name, subscription)
+
+
+def function_sink(subscription: Subscription, context: Context) -> Sink:
+    """Make the sink that calls the function of `subscription`."""
+    sink: Sink = _loaded(SINKS["function"])(subscription, context)
+    return sink
+
+
+def dead_letter_sink(subscription: Subscription, context: Context) -> Sink | None:
+    """Make the sink of the policy's `deadLetter`, if there is one."""
+    target = subscription.policy.dead_letter
+    if target is None:
+        return None
+    if target.kind not in SINKS:
+        raise ConfigError(
+            f"{subscription.id}: this version writes no dead letters to {target.kind}; "
+            f"set one of {', '.join(SINKS)}"
+        )
+    if target.kind == "function":
+        sink = function_sink(_redirected(subscription, target.target), context)
+    else:
+        sink = _class(SINKS, target.kind, subscription)(subscription, context)
+    return DeadLetterSink(subscription, sink)
+
+
+def _redirected(subscription: Subscription, function: str) -> Subscription:
+    """Return what feeds another function of the namespace, with a policy that judges as usual.
+
+    Raises `ConfigError` for the function that has just failed: it would get its own dead letters.
+    """
+    if function == subscription.function:
+        raise ConfigError(
+            f"{subscription.id}: delivery.deadLetter.function {function!r} is the function that "
+            "failed; name another one"
+        )
+    usual = DeliveryPolicy(
+        timeout=subscription.policy.timeout, concurrency=subscription.policy.concurrency
+    )
+    return replace(subscription, function=function, policy=usual)
+
+
+def _class(known: Mapping[str, str], name: str, subscription: Subscription) -> Any:
     try:
-        return _loaded(SOURCES[name])
+        return _loaded(known[name])
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(name)
         if extra is None or (error.name or "").startswith("gateway"):
@@ -60,11 +112,5 @@ def _loaded(import_string: str) -> Any:
 
 def _refuse_what_is_missing(subscription: Subscription) -> None:
     """Say so where a policy asks for what this version does not do yet."""
-    policy = subscription.policy
-    if policy.batch is not None:
+    if subscription.policy.batch is not None:
         raise ConfigError(f"{subscription.id}: delivery.batch is not available yet; remove it")
-    if policy.dead_letter is not None:
-        raise ConfigError(
-            f"{subscription.id}: delivery.deadLetter is not available yet; "
-            "use onExhausted: park (the default) or drop"
-        )

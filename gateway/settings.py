@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,14 @@ class NatsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetterSettings:
+    """Dead letters that are kept on this machine."""
+
+    folder: Path | None = None
+    """Where `deadLetter: {file: …}` is, unless it is absolute. None where there is no such disk."""
+
+
+@dataclass(frozen=True, slots=True)
 class LifecycleSettings:
     """Restarts and stops."""
 
@@ -99,4 +108,5 @@ class Settings:
     admin: AdminSettings = field(default_factory=AdminSettings)
     kinesis: KinesisSettings = field(default_factory=KinesisSettings)
     nats: NatsSettings = field(default_factory=NatsSettings)
+    dead_letters: DeadLetterSettings = field(default_factory=DeadLetterSettings)
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)

@@ -1,0 +1,1 @@
+"""Dead letters where they are kept: in files and in JetStream streams."""

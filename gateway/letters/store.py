@@ -1,0 +1,34 @@
+"""The port to where dead letters are kept: read them again, and remove them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import NamedTuple, Protocol
+
+from gateway.core.dead_letter import Letter
+
+
+class Stored(NamedTuple):
+    """A letter, and where it lies; only its store understands `place`."""
+
+    letter: Letter
+    place: object
+
+
+class LetterStore(Protocol):
+    """One place of dead letters. Raises `SinkUnavailable` while it is away."""
+
+    name: str
+    """What it is, for people: `file /var/dead.jsonl`, `NATS orders.dead`."""
+
+    def letters(self) -> AsyncGenerator[Stored, None]:
+        """Yield the letters of now, the oldest first. What is no letter is passed over."""
+        ...
+
+    async def remove(self, letters: Sequence[Stored]) -> None:
+        """Return when `letters` are durably gone; those that are gone already do not matter."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of it. Idempotent."""
+        ...
