@@ -23,5 +23,5 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def blocking_calls_fail(request: pytest.FixtureRequest) -> Iterator[BlockBuster | None]:
     """Raise in any test of the data plane or the control plane that blocks the event loop."""
-    with blockbuster_ctx(["gateway", "controllers"]) as blockbuster:
+    with blockbuster_ctx(["gateway", "controllers", "tidegate"]) as blockbuster:
         yield blockbuster

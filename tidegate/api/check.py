@@ -34,11 +34,13 @@ class Known:
     """What exists beside the objects. None is "not known", and nothing is said about it.
 
     `secrets` maps namespace and name to the keys of each Secret; those among the objects count
-    as well. `runtimes` are the names that `spec.runtime` may have.
+    as well. `runtimes` are the names that `spec.runtime` may have; `stand_ins` are names that
+    are taken as well, though nobody should begin with them.
     """
 
     runtimes: Collection[str] | None = None
     secrets: Mapping[tuple[str, str], Collection[str]] | None = None
+    stand_ins: Collection[str] = ()
 
 
 def check(resources: Iterable[Resource], known: Known | None = None) -> list[Problem]:
@@ -54,7 +56,7 @@ def check(resources: Iterable[Resource], known: Known | None = None) -> list[Pro
         *_missing_functions(triggers, index),
         *_selections(triggers, index),
         *_colliding_files(functions),
-        *_unknown_runtimes(functions, beside.runtimes),
+        *_unknown_runtimes(functions, beside),
         *missing_secrets(every, beside.secrets),
     ]
 
@@ -186,12 +188,13 @@ def _colliding_files(functions: Iterable[Function]) -> Iterator[Problem]:
             yield problem_of(function, path, message, fix, Severity.WARNING)
 
 
-def _unknown_runtimes(
-    functions: Iterable[Function], runtimes: Collection[str] | None
-) -> Iterator[Problem]:
+def _unknown_runtimes(functions: Iterable[Function], known: Known) -> Iterator[Problem]:
+    if not known.runtimes:
+        return
+    taken = {*known.runtimes, *known.stand_ins}
     for function in functions:
         runtime = function.spec.runtime
-        if runtimes and runtime and runtime not in runtimes and not function.spec.image:
+        if runtime and runtime not in taken and not function.spec.image:
             message = f"{quoted(runtime)} is not a runtime that is there"
-            fix = f"use {listed(sorted(runtimes))}"
+            fix = f"use {listed(sorted(known.runtimes))}"
             yield problem_of(function, ("spec", "runtime"), message, fix)

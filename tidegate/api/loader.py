@@ -109,7 +109,9 @@ def _kind_refusal(value: Mapping[str, Any]) -> tuple[Mistake, Severity] | None:
     version, kind = value.get("apiVersion"), value.get("kind")
     if not isinstance(kind, str) or not kind:
         fix = f"add kind: {listed(CUSTOM_KINDS)}"
-        return Mistake("is missing", fix, ("kind",)), Severity.ERROR
+        # Neither of the two: most likely somebody else's file that lies in the same folder.
+        severity = Severity.ERROR if version else Severity.WARNING
+        return Mistake("is missing", fix, ("kind",)), severity
     if kind not in CUSTOM_KINDS and kind not in CORE_KINDS:
         return _unknown_kind(kind, str(version or ""))
     wanted = API_VERSION if kind in CUSTOM_KINDS else "v1"

@@ -152,12 +152,25 @@ class NatsSubject:
 
 @dataclass(frozen=True, slots=True)
 class KafkaTopic:
-    """What a Kafka subscription reads."""
+    """What a Kafka subscription reads.
+
+    `topics` are read beside `topic`; `pattern` is a regular expression for whole names and stands
+    in place of both. No `brokers` are the gateway's own. `start` is where a group without a
+    committed offset begins, and `start_time` goes with `timestamp`. `secret` may hold `username`
+    and `password` with a `mechanism`, or a `token`, and `ca.crt`, `tls.crt`, `tls.key`.
+    """
 
     topic: str
     group: str
     brokers: tuple[str, ...] = ()
     secret: SecretRef | None = None
+    topics: tuple[str, ...] = ()
+    pattern: str = ""
+    tls: bool = False
+    start: Literal["earliest", "latest", "timestamp"] = "earliest"
+    start_time: str | None = None
+    isolation: Literal["read_committed", "read_uncommitted"] = "read_committed"
+    out_of_range: Literal["earliest", "latest", "fail"] = "earliest"
 
 
 @dataclass(frozen=True, slots=True)

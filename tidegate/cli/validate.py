@@ -22,13 +22,12 @@ def validate(
     output: OutputOption = Format.TABLE,
 ) -> None:
     """Check manifests and say what is wrong. Exits with 1 when something is."""
-    from runtimes.catalog import RUNTIMES, SUCCESSORS
     from tidegate.api.problem import Severity
     from tidegate.cli.up.files import require
-    from tidegate.cli.up.manifests import Manifests
+    from tidegate.cli.up.manifests import Manifests, known_here
 
     require(paths)
-    reading = Manifests(paths, runtimes=(*RUNTIMES, *SUCCESSORS)).read()
+    reading = Manifests(paths, known=known_here()).read()
     if output in (Format.JSON, Format.YAML):
         write(document([row(problem) for problem in reading.problems], output))
     else:

@@ -174,3 +174,10 @@ def test_a_secret_of_the_environment_is_needed_too() -> None:
     assert told(text, known=Known(secrets={("default", "s"): {"k"}})) == []
     optional = HELLO + "  deployment: " + containers % (reference % ", optional: true")
     assert told(optional, known=Known(secrets={})) == []
+
+
+def test_a_runtime_that_only_stands_in_is_taken_but_not_offered() -> None:
+    known = Known(runtimes={"python3.12"}, stand_ins={"python3.8"})
+    assert told(HELLO, known=known) == []
+    (line,) = told(HELLO, known=Known(runtimes={"python3.12"}, stand_ins={"python2.7"}))
+    assert "python2.7" not in line

@@ -9,6 +9,7 @@ import pytest
 from watchfiles import Change
 
 from tests.unit.cli.manifests import function, joined, route
+from tidegate.api.check import Known
 from tidegate.cli.errors import CommandError
 from tidegate.cli.up import files
 from tidegate.cli.up.manifests import Manifests, Reading
@@ -99,7 +100,7 @@ def test_a_clash_with_what_runs_keeps_the_version_without_it(folder: Path) -> No
 
 
 def test_an_unknown_runtime_does_not_run(folder: Path) -> None:
-    assert names(Manifests([folder], runtimes=["python3.12"]).read()) == [WEB]
+    assert names(Manifests([folder], known=Known(runtimes=["python3.12"])).read()) == [WEB]
 
 
 def test_moving_an_object_to_another_file_is_no_change(folder: Path) -> None:

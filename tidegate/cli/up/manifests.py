@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtimes.catalog import RUNTIMES, SUCCESSORS
 from tidegate.api.check import Known, check
 from tidegate.api.kinds import CORE_KINDS, CUSTOM_KINDS
 from tidegate.api.loader import load
@@ -35,6 +36,11 @@ class Loaded:
     problems: tuple[Problem, ...] = ()
 
 
+def known_here() -> Known:
+    """Return what a laptop has beside the objects: runtimes, and no Secrets but those of files."""
+    return Known(tuple(RUNTIMES), {}, tuple(SUCCESSORS))
+
+
 class Manifests:
     """Reads the manifests below some paths, again and again.
 
@@ -46,11 +52,11 @@ class Manifests:
         self,
         paths: Sequence[Path],
         left_out: Path | None = None,
-        runtimes: Iterable[str] | None = None,
+        known: Known | None = None,
     ) -> None:
         self._paths = paths
         self._left_out = left_out
-        self._known = Known(runtimes=None if runtimes is None else tuple(runtimes), secrets={})
+        self._known = known or Known(secrets={})
         self._good: dict[Path, tuple[Resource, ...]] = {}
         self._running: Objects = {}
 

@@ -25,7 +25,6 @@ from gateway.settings import (
     Settings,
 )
 from gateway.stores.sqlite import SqliteLedger
-from runtimes.catalog import RUNTIMES, SUCCESSORS
 from tidegate.api.function import DEFAULT_TIMEOUT, Function
 from tidegate.api.metadata import Resource
 from tidegate.api.problem import Problem, Severity
@@ -36,7 +35,7 @@ from tidegate.cli.up import report
 from tidegate.cli.up.balance import Balance
 from tidegate.cli.up.console import BOLD, Console
 from tidegate.cli.up.control import Control
-from tidegate.cli.up.manifests import Manifests, Reading
+from tidegate.cli.up.manifests import Manifests, Reading, known_here
 from tidegate.cli.up.nats_server import NatsServer
 from tidegate.cli.up.options import UpOptions
 from tidegate.cli.up.secrets import FileSecrets
@@ -79,7 +78,7 @@ class Laptop:
         self._secrets = FileSecrets()
         self._balance = Balance()
         self._token = secrets.token_urlsafe(32)
-        self._manifests = Manifests(options.paths, state.folder, (*RUNTIMES, *SUCCESSORS))
+        self._manifests = Manifests(options.paths, state.folder, known_here())
         self._resources: tuple[Resource, ...] = ()
         self._reading: Reading | None = None
         self._addresses: dict[FunctionKey, tuple[tuple[str, int], ...]] = {}
