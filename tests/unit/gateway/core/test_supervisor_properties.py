@@ -1,0 +1,181 @@
+"""Whatever is wanted in whatever order: random changes, failing builds and slow drains."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.core.delivery import Answer, Delivery
+from gateway.core.dispatcher import Limits, Route
+from gateway.core.progress import State
+from gateway.core.supervisor import Restarts, Supervisor
+from gateway.errors import ConfigError, SourceUnavailable
+from gateway.sinks.memory import MemorySink
+from gateway.sources.memory import MemoryLog, MemorySource
+from tests.support.events import event, subscription
+from tests.support.waiting import until
+from tidegate.api.subscription import Subscription
+
+pytestmark = pytest.mark.looptime
+
+ERRORS: dict[str, Exception] = {
+    "refused": ConfigError("no such stream; create it"),
+    "away": SourceUnavailable("the broker is away"),
+    "bug": RuntimeError("a bug"),
+}
+CALM = 60.0
+"""Longer than every drain and every wait between restarts."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """After `pause`, make `wanted` (trigger -> version) the ones that run."""
+
+    pause: float
+    wanted: dict[str, int]
+
+
+@dataclass
+class World:
+    """Builds routes as planned, and knows which sources are open."""
+
+    builds: list[str]
+    runs: list[str]
+    drain: float
+    logs: dict[str, MemoryLog] = field(default_factory=lambda: defaultdict(MemoryLog))
+    open: dict[str, int] = field(default_factory=dict)
+    open_sinks: int = 0
+
+    def build(self, one: Subscription) -> Route:
+        verdict = self.builds.pop(0) if self.builds else ""
+        if verdict in ERRORS:
+            raise ERRORS[verdict]
+        return Route(TrackedSource(self, one), TrackedSink(self))
+
+    async def behave(self, _: Delivery) -> Answer | None:
+        await asyncio.sleep(self.drain)
+        return None
+
+
+class TrackedSink(MemorySink):
+    """Counts itself while it is open."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.behave)
+        self._world = world
+        world.open_sinks += 1
+
+    async def close(self) -> None:
+        self._world.open_sinks -= 1
+
+
+class TrackedSource(MemorySource):
+    """The only open one of its trigger, from the start of `run` to the end of `close`."""
+
+    def __init__(self, world: World, one: Subscription) -> None:
+        super().__init__(world.logs[one.trigger])
+        self._world = world
+        self._one = one
+
+    async def run(self, intake: Any) -> None:
+        assert self._one.trigger not in self._world.open
+        self._world.open[self._one.trigger] = self._one.policy.retry
+        verdict = self._world.runs.pop(0) if self._world.runs else ""
+        if verdict in ERRORS:
+            raise ERRORS[verdict]
+        await super().run(intake)
+
+    async def close(self) -> None:
+        await asyncio.sleep(self._world.drain / 2)
+        await super().close()
+        self._world.open.pop(self._one.trigger, None)
+
+
+def timers() -> Iterator[asyncio.TimerHandle]:
+    scheduled = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+    return (timer for timer in scheduled if not timer.cancelled())
+
+
+verdicts = st.lists(st.sampled_from(["", "", *ERRORS]), max_size=8)
+steps = st.lists(
+    st.builds(
+        Step,
+        st.sampled_from([0.0, 0.001, 0.3, 2.0, 30.0]),
+        st.dictionaries(st.sampled_from("abc"), st.integers(0, 1)),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+@given(verdicts, verdicts, st.sampled_from([0.0, 1.0, 6.0]), steps, st.booleans())
+async def test_what_runs_at_last_is_what_is_wanted(
+    builds: list[str], runs: list[str], drain: float, steps: list[Step], calm: bool
+) -> None:
+    world = World(builds, runs, drain)
+    tasks, alarms = asyncio.all_tasks(), set(timers())
+    restarts = Restarts(delay=0.5, delay_max=8.0)
+    clock = asyncio.get_running_loop().time
+    supervisor = Supervisor(world.build, Limits(drain_timeout=5.0), restarts, clock)
+    running = asyncio.create_task(supervisor.run())
+    for number, step in enumerate(steps):
+        supervisor.want([subscription(name, retry=to) for name, to in step.wanted.items()])
+        for name in step.wanted:
+            world.logs[name].append(event(str(number)))
+        await asyncio.sleep(step.pause)
+        assert {one.trigger for one, _ in supervisor.progress()} == step.wanted.keys()
+        assert all(progress.books.drift == 0 for _, progress in supervisor.progress())
+    if calm:
+        await asyncio.sleep(CALM + 9 * 8 * len(builds + runs))
+        assert world.open == steps[-1].wanted
+        assert world.open_sinks == len(world.open)
+        assert all(p.state is State.RUNNING for _, p in supervisor.progress())
+    supervisor.stop()
+    supervisor.want([subscription("late")])
+    async with asyncio.timeout(CALM):
+        await running
+    assert (world.open, world.open_sinks, list(supervisor.progress())) == ({}, 0, [])
+    assert asyncio.all_tasks() == tasks
+    assert set(timers()) <= alarms
+
+
+async def test_a_filter_that_does_not_compile_leaves_no_sink_open() -> None:
+    world = World([], [], 0)
+    supervisor = Supervisor(world.build)
+    running = asyncio.create_task(supervisor.run())
+    supervisor.want([subscription("a", filters=({"like": {"type": "x"}},))])
+    await until(lambda: next(supervisor.progress())[1].state is State.REFUSED)
+    assert world.open_sinks == 0
+    supervisor.stop()
+    await running
+
+
+async def test_a_dead_letter_sink_is_closed_though_the_other_fails_to() -> None:
+    closed = asyncio.Event()
+
+    class Failing(MemorySink):
+        async def close(self) -> None:
+            raise OSError("reset")
+
+    class Closing(MemorySink):
+        async def close(self) -> None:
+            closed.set()
+
+    log = MemoryLog()
+    supervisor = Supervisor(lambda _: Route(MemorySource(log), Failing(), Closing()))
+    running = asyncio.create_task(supervisor.run())
+    supervisor.want([subscription("a")])
+    await until(lambda: next(supervisor.progress())[1].state is State.RUNNING)
+    supervisor.stop()
+    await running
+    assert closed.is_set()
