@@ -23,7 +23,6 @@ from tidegate.api.policy import kind_policy
 from tidegate.api.subscription import (
     SOURCE_NAMES,
     Batch,
-    DeadLetter,
     DeliveryPolicy,
     HttpRoute,
     Subscription,
@@ -106,12 +105,9 @@ def test_the_triggers_that_are_refused_are_those_without_a_source() -> None:
     assert {name.removesuffix("Trigger").lower() for name in named} == missing
 
 
-@pytest.mark.parametrize("field", ["deadLetter", "batch"])
+@pytest.mark.parametrize("field", ["batch"])
 def test_a_field_is_refused_as_the_page_says(field: str) -> None:
-    policy = DeliveryPolicy(
-        dead_letter=DeadLetter("nats", "dead") if field == "deadLetter" else None,
-        batch=Batch(10, 1000, 1.0) if field == "batch" else None,
-    )
+    policy = DeliveryPolicy(batch=Batch(10, 1000, 1.0))
     one = Subscription("default", "HTTPTrigger", "any", "hello", HttpRoute(), policy=policy)
     shared, routes, endpoints = Shared(), RouteTable(), Endpoints()
     context = Context(Settings(), DictSecrets(), MemoryLedger(), shared, routes, endpoints)
