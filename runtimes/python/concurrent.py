@@ -10,8 +10,8 @@ from . import channel
 from .answer import Answer, answer_from_result, encode_part, is_response
 from .event import BadData, context_of, event_from_request
 from .load import Function, write_traceback
+from .replies import WHOLE_LIMIT, bad_data, chunks, failed, interrupted, leave_if_forked
 from .settings import Settings
-from .worker import WHOLE_LIMIT, bad_data, chunks, failed, interrupted
 
 _END = object()
 
@@ -80,10 +80,10 @@ class ConcurrentWorker(asyncio.Protocol):
             self._send(interrupted(call_id))
             raise
         except BaseException as error:
-            self._leave_if_forked()
+            leave_if_forked(self._pid)
             self._send(failed(call_id, self._title, event, error))
             return
-        self._leave_if_forked()
+        leave_if_forked(self._pid)
         await self._reply(call_id, event, answer)
 
     async def _answer(self, event: dict[str, Any], context: dict[str, Any]) -> Answer:
@@ -141,11 +141,6 @@ class ConcurrentWorker(asyncio.Protocol):
             await parts.aclose()
         except Exception as error:
             write_traceback(error)
-
-    def _leave_if_forked(self) -> None:
-        """A child that the function forked ends here: the answer is its parent's to give."""
-        if os.getpid() != self._pid:
-            os._exit(0)
 
     def _send(self, message: channel.Message) -> None:
         self._transport.write(channel.encode(message))

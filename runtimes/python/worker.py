@@ -16,15 +16,11 @@ from types import FrameType
 from typing import Any
 
 from . import channel
-from .answer import Answer, Unanswerable, answer_from_result, encode_part, is_response
+from .answer import Answer, answer_from_result, encode_part, is_response
 from .event import BadData, context_of, event_from_request
-from .load import Function, LoadError, is_concurrent, load, one_line, write_traceback
+from .load import Function, LoadError, is_concurrent, load, write_traceback
+from .replies import WHOLE_LIMIT, bad_data, chunks, failed, interrupted, leave_if_forked
 from .settings import LOAD_FAILED, Settings, settings_from_env
-
-WHOLE_LIMIT = 1024 * 1024
-"""Larger bodies go in chunks: the front holds no more than a window of each."""
-
-FAILURE = "the function failed; its log says why\n"
 
 _END = object()
 
@@ -106,10 +102,10 @@ class SerialWorker:
             self._send(interrupted(call_id))
             return
         except BaseException as error:
-            self._leave_if_forked()
+            leave_if_forked(self._pid)
             self._send(failed(call_id, self._title, event, error))
             return
-        self._leave_if_forked()
+        leave_if_forked(self._pid)
         self._reply(call_id, event, answer)
 
     def _answer(self, event: dict[str, Any], context: dict[str, Any]) -> Answer:
@@ -183,11 +179,6 @@ class SerialWorker:
         except BaseException as error:
             write_traceback(error)
 
-    def _leave_if_forked(self) -> None:
-        """A child that the function forked ends here: the answer is its parent's to give."""
-        if os.getpid() != self._pid:
-            os._exit(0)
-
     def _send(self, message: channel.Message) -> None:
         self._socket.sendall(channel.encode(message))
 
@@ -199,41 +190,3 @@ class SerialWorker:
                 return None
             self._inbox.extend(self._decoder.feed(data))
         return self._inbox.popleft()
-
-
-def chunks(body: bytes) -> Iterator[bytes]:
-    """The body in pieces of bounded size; nothing for an empty one."""
-    if len(body) <= channel.CHUNK_SIZE:
-        if body:
-            yield body
-        return
-    for start in range(0, len(body), channel.CHUNK_SIZE):
-        yield body[start : start + channel.CHUNK_SIZE]
-
-
-def bad_data(call_id: int, error: BadData) -> channel.Message:
-    """The answer to a body that cannot be parsed: the client's mistake."""
-    return sentence(call_id, 400, f"{error}\n", False)
-
-
-def interrupted(call_id: int) -> channel.Message:
-    """The last message of a call that was stopped."""
-    return sentence(call_id, 408, "", True)
-
-
-def failed(
-    call_id: int, title: str, event: dict[str, Any], error: BaseException
-) -> channel.Message:
-    """The answer to an exception, whose traceback goes to the log and nowhere else."""
-    name = event["event-id"] or "without an id"
-    reason = f"{type(error).__name__}: {one_line(error)}"
-    sys.stderr.write(f"{title}: call {name} failed: {reason}\n")
-    if not isinstance(error, Unanswerable):
-        write_traceback(error)
-    return sentence(call_id, 500, FAILURE, True)
-
-
-def sentence(call_id: int, status: int, text: str, is_failure: bool) -> channel.Message:
-    """An answer of the server's own."""
-    head = b"Content-Type: text/plain; charset=utf-8\r\n"
-    return channel.ANSWER, call_id, status, head, text.encode(), is_failure
