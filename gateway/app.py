@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 from aiohttp import web
@@ -23,6 +25,11 @@ from gateway.server.admin import Admin
 from gateway.server.ingress import Ingress
 from gateway.settings import Settings
 from tidegate.api.subscription import Subscription
+
+logger = logging.getLogger(__name__)
+
+HANG_UP_TIMEOUT = 5.0
+"""Seconds for answers that are written but not read yet, after everything has drained."""
 
 
 class Gateway:
@@ -66,8 +73,13 @@ class Gateway:
     async def start(self) -> None:
         """Open the ports. Raises `ConfigError` that names the one that cannot be had."""
         http, admin = self._settings.http, self._settings.admin
-        await _listening("the front door", self._front.start, http.host, http.port)
-        await _listening("the admin server", self._admin.start, admin.host, admin.port)
+        try:
+            await _listening("the front door", self._front.start, http.host, http.port)
+            await _listening("the admin server", self._admin.start, admin.host, admin.port)
+        except ConfigError:
+            await self._front.close()
+            await self._admin.close()
+            raise
 
     def apply(self, subscriptions: Iterable[Subscription]) -> None:
         """Run exactly `subscriptions` from now on."""
@@ -78,9 +90,19 @@ class Gateway:
         try:
             await self._supervisor.run()
         finally:
-            await self._front.close()
+            await self._hang_up()
             await self._admin.close()
             await self._ledger.close()
+
+    async def _hang_up(self) -> None:
+        """Close the front door when the last answers have reached their callers, or soon after."""
+        try:
+            async with asyncio.timeout(HANG_UP_TIMEOUT):
+                await self._front.drain()
+        except TimeoutError:
+            message = "the front door: %d callers did not take their answers within %g s"
+            logger.warning(message, self._front.open_connections, HANG_UP_TIMEOUT)
+        await self._front.close()
 
     def stop(self) -> None:
         """Take no more calls and drain. `run` returns when that is done."""
@@ -107,9 +129,10 @@ class Gateway:
         """See `Health.subscriptions`."""
         return list(self._supervisor.progress())
 
-    def metrics(self) -> bytes:
+    def metrics(self) -> Callable[[], bytes]:
         """See `Health.metrics`."""
-        return exposition(self.subscriptions)
+        rows = [(one, progress.snapshot()) for one, progress in self._supervisor.progress()]
+        return lambda: exposition(lambda: rows)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from gateway.core.delivery import Outcome
@@ -98,6 +98,18 @@ class Progress:
 
     clock: Callable[[], float] = time.monotonic
     """What all times here are read from. Not the loop's clock: uvloop's ticks in milliseconds."""
+
+    def snapshot(self) -> Progress:
+        """Return a copy that stays as it is: counters read while they change do not balance."""
+        histogram = Histogram()
+        histogram.counts, histogram.sum = list(self.durations.counts), self.durations.sum
+        held, books = self.books.in_flight, self.books
+        return replace(
+            self,
+            books=Books(books.received, dict(books.outcomes), lambda: held),
+            attempts=dict(self.attempts),
+            durations=histogram,
+        )
 
     def silence(self) -> float:
         """Return the seconds since the source last heard from its broker."""

@@ -28,8 +28,8 @@ class Health(Protocol):
         """Return what runs."""
         ...
 
-    def metrics(self) -> bytes:
-        """Return the metrics in Prometheus's text format."""
+    def metrics(self) -> Callable[[], bytes]:
+        """Read the metrics now; the result puts them in Prometheus's text format, in any thread."""
         ...
 
 
@@ -70,7 +70,7 @@ class Admin:
         return web.Response(status=200 if ready else 503, text="ok" if ready else "not ready")
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        body = await asyncio.to_thread(self._health.metrics)
+        body = await asyncio.to_thread(self._health.metrics())
         return web.Response(body=body, headers={"content-type": "text/plain; version=0.0.4"})
 
     async def _subscriptions(self, _: web.Request) -> web.Response:
