@@ -18,6 +18,7 @@ from tidegate.api.subscription import DeliveryPolicy, Subscription
 SOURCES: Mapping[str, str] = {
     "cron": "gateway.sources.cron:CronSource",
     "http": "gateway.sources.http:HttpSource",
+    "kafka": "gateway.sources.kafka:KafkaSource",
     "nats": "gateway.sources.nats:NatsSource",
 }
 """Source name -> import string of a class that takes (subscription, context)."""
@@ -30,7 +31,7 @@ SINKS: Mapping[str, str] = {
 }
 """Sink name -> import string of a class that takes (subscription, context)."""
 
-_EXTRAS = {"nats": "nats"}
+_EXTRAS = {"kafka": "kafka", "nats": "nats"}
 
 
 def build(subscription: Subscription, context: Context) -> Route:

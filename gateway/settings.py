@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 
@@ -83,6 +84,52 @@ class DeadLetterSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """Defaults for Kafka triggers, and the pace of their consumers.
+
+    The login is for triggers that name no brokers: what is the cluster's must not be sent to
+    servers that a trigger chose.
+    """
+
+    brokers: tuple[str, ...] = ("127.0.0.1:9092",)
+    """Bootstrap servers of triggers that name none, as host:port."""
+
+    tls: bool = False
+    """Speak TLS; so does naming a CA or a certificate."""
+
+    insecure: bool = False
+    """Take any certificate of a broker."""
+
+    ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    mechanism: str = "PLAIN"
+
+    connect_timeout: float = 10.0
+    """For finding a broker that answers."""
+
+    request_timeout: float = 10.0
+    """For one answer, such as to a commit; the library itself would ask for ever."""
+
+    session_timeout: float = 45.0
+    """Without heartbeats for so long, a consumer is dead to its group; 3 s would be one stall."""
+
+    revoke_timeout: float = 15.0
+    """For deliveries in flight before partitions are given up; the whole group waits for it."""
+
+    commit_interval: float = 0.2
+    """Offsets wait for so long, to be committed together: what a crash repeats of what is done."""
+
+    metadata_age: float = 60.0
+    """How soon new partitions, and new topics of a pattern, are found."""
+
+    window: int = 10_000
+    """Records of a partition above its oldest unsettled one."""
+
+
+@dataclass(frozen=True, slots=True)
 class LifecycleSettings:
     """Restarts and stops."""
 
@@ -108,5 +155,36 @@ class Settings:
     admin: AdminSettings = field(default_factory=AdminSettings)
     kinesis: KinesisSettings = field(default_factory=KinesisSettings)
     nats: NatsSettings = field(default_factory=NatsSettings)
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
     dead_letters: DeadLetterSettings = field(default_factory=DeadLetterSettings)
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
+
+
+def kafka_settings(environ: Mapping[str, str], base: KafkaSettings) -> KafkaSettings:
+    """Return `base` with what `environ` says in the variables that Kubeless's trigger read."""
+    brokers = tuple(
+        filter(None, (one.strip() for one in environ.get("KAFKA_BROKERS", "").split(",")))
+    )
+    tls, sasl = (_is_on(environ.get(f"KAFKA_ENABLE_{what}", "")) for what in ("TLS", "SASL"))
+    changed = replace(base, brokers=brokers or base.brokers)
+    if tls:
+        changed = replace(
+            changed,
+            tls=True,
+            insecure=_is_on(environ.get("KAFKA_INSECURE", "")),
+            ca_file=environ.get("KAFKA_CACERTS", ""),
+            certificate_file=environ.get("KAFKA_CERT", ""),
+            key_file=environ.get("KAFKA_KEY", ""),
+        )
+    if sasl:
+        changed = replace(
+            changed,
+            username=environ.get("KAFKA_USERNAME", ""),
+            password=environ.get("KAFKA_PASSWORD", ""),
+            mechanism=environ.get("KAFKA_SASL_MECHANISM", base.mechanism),
+        )
+    return changed
+
+
+def _is_on(text: str) -> bool:
+    return text.strip().lower() in ("1", "t", "true", "yes", "on")

@@ -43,6 +43,9 @@ class SourceHarness:
     cannot: frozenset[str] = frozenset()
     """Of: redeliver, crash, order, pause, carry rubbish. What the broker has no notion of."""
 
+    slow: bool = False
+    """Whether its broker takes seconds to start, so that it is left to the slow lane."""
+
     def __init__(self, folder: Path) -> None:
         """`folder` is free for whatever the broker keeps."""
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import aiohttp
 import nats
+import pytest
+from aiokafka import AIOKafkaProducer
 from nats.aio.client import Client
 
 from gateway.context import Context
@@ -19,11 +21,12 @@ from gateway.http.routes import RouteTable
 from gateway.http.server import Server
 from gateway.registry import source_class
 from gateway.server.ingress import Ingress
-from gateway.settings import Settings
+from gateway.settings import KafkaSettings, Settings
 from gateway.sources.cron import CronSource
 from gateway.sources.memory import MemoryLog, MemorySource
 from gateway.stores.memory import MemoryLedger
 from tests.conformance.harness import Reading, SourceHarness
+from tests.fakes.kafka_broker import ApacheKafka, KafkaBroker, TansuBroker
 from tests.fakes.nats_server import NatsServer
 from tests.support.clock import MINUTE, Clock
 from tests.support.events import event
@@ -32,6 +35,7 @@ from tidegate.api.subscription import (
     CronSchedule,
     HttpRoute,
     JetStreamConsumer,
+    KafkaTopic,
     MissedRuns,
     NatsSubject,
     SourceSpec,
@@ -71,9 +75,13 @@ class ContextHarness(SourceHarness):
         self.routes = RouteTable()
         self.ledger = MemoryLedger()
 
+    settings = Settings()
+
     def context(self) -> Context:
         """A context of its own for each reader, as in a process of its own."""
-        return Context(Settings(), DictSecrets(), self.ledger, Shared(), self.routes, Endpoints())
+        return Context(
+            self.settings, DictSecrets(), self.ledger, Shared(), self.routes, Endpoints()
+        )
 
     def source(self) -> Source:
         one = Subscription("default", "AnyTrigger", "contract", "fn", self.spec, uid="u1")
@@ -195,10 +203,65 @@ class JetStreamHarness(CoreNatsHarness):
         self.server.thaw()
 
 
+class TansuHarness(ContextHarness):
+    """A broker that speaks Kafka's protocol, from memory."""
+
+    settings = Settings(kafka=KafkaSettings(session_timeout=2.0))
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.broker: KafkaBroker = TansuBroker(folder)
+
+    async def start(self) -> None:
+        await self.broker.start()
+        await self.broker.create_topic("orders")
+        self.spec = KafkaTopic("orders", "contract", (self.broker.address,))
+        self.producer = AIOKafkaProducer(bootstrap_servers=self.broker.address)
+        await self.producer.start()
+
+    async def stop(self) -> None:
+        await self.producer.stop()
+        await self.broker.stop()
+
+    async def publish(self, count: int, keys: Sequence[str] = ("k",)) -> None:
+        for _ in range(count):
+            self.count += 1
+            key = keys[self.count % len(keys)].encode()
+            await self.producer.send("orders", b"%d" % self.count, key=key)
+        await self.producer.flush()
+
+    async def publish_rubbish(self) -> None:
+        headers = [("content-type", b"application/cloudevents+json")]
+        await self.producer.send_and_wait("orders", b"\xff{", headers=headers)
+
+    async def crash(self, reading: Reading) -> None:
+        """Cut the reader off: freeze the broker while the reader goes, as nothing may arrive."""
+        self.broker.freeze()
+        await reading.stop()
+        self.broker.thaw()
+
+
+class ApacheKafkaHarness(TansuHarness):
+    """Apache Kafka itself."""
+
+    slow = True
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.broker = ApacheKafka(folder)
+
+    async def start(self) -> None:
+        if missing := ApacheKafka.missing():
+            pytest.skip(missing)
+        await super().start()
+
+
 HARNESSES: Mapping[str, type[SourceHarness]] = {
     "memory": MemoryHarness,
     "http": HttpHarness,
     "cron": CronHarness,
     "nats (core)": CoreNatsHarness,
     "nats (jetstream)": JetStreamHarness,
+    "kafka (tansu)": TansuHarness,
+    "kafka (apache)": ApacheKafkaHarness,
 }

@@ -25,7 +25,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test on every harness whose broker has the notions that the test needs."""
     if "harness" in metafunc.fixturenames:
         needed = {mark.args[0] for mark in metafunc.definition.iter_markers("needs")}
-        able = [name for name, one in HARNESSES.items() if not needed & one.cannot]
+        able = [
+            pytest.param(name, marks=[pytest.mark.slow] if one.slow else [])
+            for name, one in HARNESSES.items()
+            if not needed & one.cannot
+        ]
         metafunc.parametrize("harness", able, indirect=True)
 
 

@@ -1,0 +1,231 @@
+"""The partitions that are ours: taken over, drained before they go, committed as they advance."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping, Sequence
+
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+
+from gateway.core.delivery import Delivery
+from gateway.errors import SourceUnavailable
+from gateway.settings import KafkaSettings
+from gateway.sources.kafka.client import Client, GenerationLost
+from gateway.sources.kafka.events import RecordEvents
+from gateway.sources.kafka.partition import NOTHING, Commitment, Held, Partition
+from gateway.sources.kafka.resume import Resume, decode
+from gateway.sources.kafka.starts import Starts
+
+logger = logging.getLogger(__name__)
+
+
+class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # the library ships no types
+    """What we hold of the group's partitions, from one rebalance to the next.
+
+    The library revokes everything on each rebalance, also what comes back at once. Before that,
+    deliveries in flight get `revoke_timeout` to end, while heartbeats go on; then what is done is
+    committed. A partition that comes back as we left it goes on with what is still in flight;
+    nothing is read twice. One that comes back changed, or not at all, is given up: what settles
+    late commits nothing.
+    """
+
+    def __init__(self, name: str, client: Client, starts: Starts, settings: KafkaSettings) -> None:
+        self._name = name
+        self._client = client
+        self._starts = starts
+        self._settings = settings
+        self._events = RecordEvents()
+        self._held: dict[TopicPartition, Partition] = {}
+        self._left: dict[TopicPartition, Partition] = {}
+        self._generation = 0
+        self._loaded = 0
+        self._between = True
+        self._over = False
+        self._unwritten = ""
+        self.changed = asyncio.Event()
+        self.advanced = asyncio.Event()
+
+    # What the library calls, from its own task, one after the other.
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """Let deliveries end, and commit; the group waits for us."""
+        if self._held:
+            await self._drained()
+            await self.commit()
+        self._between = True
+        self._left, self._held = self._held | self._left, {}
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Note that there is something to take over; `load` does it."""
+        self._generation += 1
+        self._between = False
+        self.changed.set()
+
+    # What the source calls.
+
+    @property
+    def stale(self) -> bool:
+        """Whether `load` has something to do."""
+        return self._loaded != self._generation and not self._between
+
+    @property
+    def readable(self) -> list[TopicPartition]:
+        """The partitions that may be read now."""
+        return [each for each, partition in self._held.items() if partition.readable]
+
+    async def load(self) -> None:
+        """Take over what was assigned, where the group left it."""
+        generation = self._generation
+        partitions = sorted(self._client.assignment())
+        stored = await self._client.committed(partitions)
+        self._starts.know(partitions)
+        unknown = [each for each in partitions if stored[each] == NOTHING]
+        first = await self._starts.first(self._client, unknown)
+        if generation != self._generation or self._between:
+            return
+        self._held = {
+            each: self._taken(each, stored[each], first.get(each, 0)) for each in partitions
+        }
+        for partition in self._left.values():
+            partition.give_up()
+        self._left = {}
+        for each, partition in self._held.items():
+            self._client.seek(each, partition.next_offset)
+        self._loaded = generation
+        if unknown:
+            # Fixed where it begins, so that a second start begins at the same place.
+            self.advanced.set()
+
+    def deliveries(
+        self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]]
+    ) -> list[Delivery]:
+        """Return deliveries of `records`, but for what is not ours any more or was done before."""
+        batch: list[Delivery] = []
+        for each, found in records.items():
+            partition = self._held.get(each)
+            if partition is not None:
+                batch += partition.deliveries(found, self._events)
+        return batch
+
+    def strand(self, partitions: Sequence[TopicPartition]) -> None:
+        """Note that the broker has nothing at the positions of `partitions`."""
+        for each in partitions:
+            if each in self._held:
+                self._held[each].stranded = True
+
+    async def go_on(self) -> None:
+        """Move the stranded partitions to where the policy says, once nothing of them is out."""
+        for each, partition in list(self._held.items()):
+            if partition.stranded and not partition.pending:
+                offset = await self._starts.again(self._client, each, partition.next_offset)
+                if self._held.get(each) is partition:
+                    self._held[each] = self._fresh(each, partition.stored, Resume(offset))
+                    self._client.seek(each, offset)
+                    self.advanced.set()
+
+    def behind(self) -> int | None:
+        """Return how many records are not done, of the partitions whose end is known."""
+        found = [
+            self._client.behind(each, partition.committable, not partition.pending)
+            for each, partition in self._held.items()
+        ]
+        known = [each for each in found if each is not None]
+        return sum(known) if known else None
+
+    async def commit(self) -> None:
+        """Commit what advanced. What cannot be committed now is tried again, or comes again."""
+        self.advanced.clear()
+        if self._between:
+            return
+        wanted = {each: partition.commitment() for each, partition in self._held.items()}
+        moved = {each: one for each, one in wanted.items() if one != self._held[each].stored}
+        if not moved:
+            return
+        held = self._held
+        try:
+            await self._client.commit(moved)
+        except GenerationLost:
+            return  # the rebalance that follows gives these partitions up
+        except SourceUnavailable as error:
+            self._complain(error)
+            self.advanced.set()
+        else:
+            self._unwritten = ""
+            _note(held, moved)
+
+    async def commit_always(self) -> None:
+        """Commit in intervals, for as long as something advances. Runs until cancelled."""
+        while True:
+            await self.advanced.wait()
+            await asyncio.sleep(self._settings.commit_interval)
+            await self.commit()
+
+    def end(self) -> None:
+        """Wait for no delivery any more: the source is closing."""
+        self._over = True
+        self.changed.set()
+
+    # Inside.
+
+    def _taken(self, each: TopicPartition, stored: Commitment, first: int) -> Partition:
+        """Return the partition as we left it, when the group did nothing with it since."""
+        partition = self._left.get(each)
+        if partition is not None and partition.stored == stored:
+            del self._left[each]
+            return partition
+        if stored == NOTHING:
+            return self._fresh(each, stored, Resume(first))
+        try:
+            resume = decode(*stored)
+        except ValueError as error:
+            logger.warning(
+                "%s: metadata of %s/%d at offset %d: %s; what was done above it comes again",
+                self._name,
+                *each,
+                stored.offset,
+                error,
+            )
+            resume = Resume(stored.offset)
+        return self._fresh(each, stored, resume)
+
+    def _fresh(self, each: TopicPartition, stored: Commitment, resume: Resume) -> Partition:
+        held = Held((each.topic, each.partition), self._settings.window)
+        return Partition(held, stored, resume, self._settled)
+
+    def _settled(self) -> None:
+        self.advanced.set()
+        self.changed.set()
+
+    async def _drained(self) -> None:
+        try:
+            async with asyncio.timeout(self._settings.revoke_timeout):
+                while self._pending and not self._over:
+                    self.changed.clear()
+                    await self.changed.wait()
+        except TimeoutError:
+            logger.warning(
+                "%s: rebalance: %d deliveries did not end within %g s; whoever gets their"
+                " partitions delivers them again",
+                self._name,
+                self._pending,
+                self._settings.revoke_timeout,
+            )
+
+    @property
+    def _pending(self) -> int:
+        return sum(partition.pending for partition in self._held.values())
+
+    def _complain(self, error: SourceUnavailable) -> None:
+        """Say once that commits fail, until one goes through."""
+        if self._unwritten != str(error):
+            self._unwritten = str(error)
+            logger.warning("%s; trying again until it is written", error)
+
+
+def _note(
+    held: Mapping[TopicPartition, Partition], written: Mapping[TopicPartition, Commitment]
+) -> None:
+    for each, one in written.items():
+        held[each].stored = one

@@ -1,0 +1,128 @@
+"""One partition while we hold it: what is out, what is done, and what may be committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from gateway.core.checkpoint import Checkpoint, Mark
+from gateway.core.delivery import Delivery, Outcome
+from gateway.sources.kafka.events import Record, RecordEvents
+from gateway.sources.kafka.resume import Resume, encode
+
+
+class Commitment(NamedTuple):
+    """An offset as it stands in a group: the next to be read, and what is done above it."""
+
+    offset: int
+    metadata: str = ""
+
+
+NOTHING = Commitment(-1)
+"""A group that has committed nothing."""
+
+
+class Held(NamedTuple):
+    """Which partition, and how many of its records may be above the watermark."""
+
+    name: tuple[str, int]
+    window: int
+
+
+class Partition:
+    """The records of one partition that were handed out in one assignment.
+
+    `stored` is what the group is known to have; it differs from `commitment` while there is
+    something to commit. `next_offset` is the next to be read. `changed` is called as deliveries
+    end. What is done above the watermark and would not fit into a commit stops the reading.
+    """
+
+    def __init__(
+        self, held: Held, stored: Commitment, resume: Resume, changed: Callable[[], None]
+    ) -> None:
+        self.name = held.name
+        self.stored = stored
+        self.next_offset = resume.base
+        self.stranded = False
+        """Whether the broker has no record at `next_offset` any more."""
+
+        self._crowded = False
+        self._resume: Resume | None = resume
+        self._base = resume.base
+        self._highest = max(resume.highest, resume.base - 1)
+        self._checkpoint: Checkpoint[int] = Checkpoint(held.window)
+        self._open: dict[int, Delivery] = {}
+        self._changed = changed
+
+    @property
+    def pending(self) -> int:
+        """How many deliveries are out."""
+        return len(self._open)
+
+    @property
+    def readable(self) -> bool:
+        """Whether more may be read now: the head is not too far behind."""
+        return not (self._checkpoint.full or self._crowded or self.stranded)
+
+    @property
+    def committable(self) -> int:
+        """The offset below which everything is settled."""
+        watermark = self._checkpoint.watermark
+        return self._base if watermark is None else watermark + 1
+
+    def commitment(self) -> Commitment:
+        """Return what the group should have now."""
+        base = self.committable
+        unsettled = list(self._open)
+        attempts = {offset: one.attempts for offset, one in self._open.items() if one.attempts}
+        if self._resume is not None:
+            ahead = self._resume.after(self.next_offset)
+            unsettled += sorted(ahead.open)
+            attempts |= ahead.attempts
+        metadata, whole = encode(base, self._highest, unsettled, attempts)
+        self._crowded = not whole
+        return Commitment(base, metadata)
+
+    def deliveries(self, records: Iterable[Record], events: RecordEvents) -> list[Delivery]:
+        """Track `records` and return those that are to be delivered."""
+        return [
+            self._delivery(record, self._checkpoint.track(record.offset), events)
+            for record in records
+            if self._is_new(record.offset)
+        ]
+
+    def give_up(self) -> None:
+        """Lose the partition: whatever settles from now on commits nothing."""
+        self._checkpoint.revoke()
+        self._open.clear()
+
+    def _is_new(self, offset: int) -> bool:
+        """Pass over what was completed before a crash or a rebalance."""
+        if offset < self.next_offset:
+            return False
+        self.next_offset = offset + 1
+        if self._resume is None:
+            return True
+        if offset > self._resume.last:
+            self._resume = None
+        elif self._resume.is_done(offset):
+            self._checkpoint.resolve(self._checkpoint.track(offset))
+            return False
+        return True
+
+    def _delivery(self, record: Record, mark: Mark[int], events: RecordEvents) -> Delivery:
+        delivery = Delivery(events.event(record), self._settled, mark, record.key, self.name)
+        self._open[mark.position] = delivery
+        if self._resume is not None:
+            delivery.attempts = self._resume.attempts.get(mark.position, 0)
+        return delivery
+
+    def _settled(self, delivery: Delivery) -> None:
+        mark = delivery.position
+        assert isinstance(mark, Mark)
+        if delivery.outcome is not Outcome.RELEASED and mark.position in self._open:
+            del self._open[mark.position]
+            if mark.position > self._highest:
+                self._highest = mark.position
+            self._checkpoint.resolve(mark)
+        self._changed()

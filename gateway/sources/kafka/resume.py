@@ -1,0 +1,143 @@
+"""What travels in the metadata of a committed offset, so that a crash repeats little. Pure.
+
+An offset alone says that everything below it is done. Above it some records are done as well
+while an older one still runs; the metadata names those that are not, and how often they were
+tried. Its form is `t1:` and base64 of deflated varints:
+
+    records up to the highest done one, count of open ones, their distances from each other,
+    count of retried ones, and for each its distance from the one before and its attempts
+
+Source of the bound: the brokers' `offset.metadata.max.bytes`, 4096 by default.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+METADATA_LIMIT = 3500
+"""Characters; what is left of the brokers' 4096 is for those who count other things in."""
+
+_PREFIX = "t1:"
+_INFLATED_LIMIT = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Which offsets from `base` on are done: all up to `highest` but for those in `open`."""
+
+    base: int
+    highest: int = -1
+    open: frozenset[int] = frozenset()
+    attempts: Mapping[int, int] = field(default_factory=dict)
+
+    def is_done(self, offset: int) -> bool:
+        """Say whether the record at `offset` was completed before the commit."""
+        return self.base <= offset <= self.highest and offset not in self.open
+
+    @property
+    def last(self) -> int:
+        """The last offset that this says anything about."""
+        return max(self.highest, *self.attempts) if self.attempts else self.highest
+
+    def after(self, offset: int) -> Resume:
+        """Return what this says about offsets from `offset` on."""
+        return Resume(
+            offset,
+            self.highest,
+            frozenset(each for each in self.open if each >= offset),
+            {each: count for each, count in self.attempts.items() if each >= offset},
+        )
+
+
+def encode(
+    base: int, highest: int, unsettled: Sequence[int], attempts: Mapping[int, int]
+) -> tuple[str, bool]:
+    """Return metadata for a commit at `base`, and whether all of it went in.
+
+    `unsettled` are the open offsets in order; `highest` is the highest done one. What does not
+    go in is the retries first, then what is done furthest above `base`; it would be repeated
+    after a crash, so the caller must not read on.
+    """
+    if highest < base and not attempts:
+        return "", True
+    text = _encoded(base, highest, unsettled, attempts)
+    whole = len(text) <= METADATA_LIMIT
+    if not whole:
+        text = _encoded(base, highest, unsettled, {})
+    while len(text) > METADATA_LIMIT:
+        highest = base + (highest - base) // 2
+        text = _encoded(base, highest, unsettled, {})
+    return text, whole
+
+
+def decode(base: int, metadata: str) -> Resume:
+    """Read what `encode` wrote beside offset `base`.
+
+    Text of other clients means that nothing above is known. Raises `ValueError` for a broken one
+    of ours.
+    """
+    if not metadata.startswith(_PREFIX):
+        return Resume(base)
+    try:
+        numbers = _read_varints(_inflated(base64.b64decode(metadata[len(_PREFIX) :])))
+        highest = base + next(numbers) - 1
+        unsettled = frozenset(_offsets(base, [next(numbers) for _ in range(next(numbers))]))
+        pairs = [(next(numbers), next(numbers)) for _ in range(next(numbers))]
+    except (binascii.Error, zlib.error, StopIteration, IndexError) as error:
+        raise ValueError("it is cut short or altered") from error
+    tried = _offsets(base, [distance for distance, _ in pairs])
+    attempts = dict(zip(tried, [count for _, count in pairs], strict=True))
+    return Resume(base, highest, unsettled, attempts)
+
+
+def _encoded(base: int, highest: int, unsettled: Sequence[int], attempts: Mapping[int, int]) -> str:
+    below = [offset for offset in unsettled if offset < highest]
+    numbers = [max(highest - base + 1, 0), len(below), *_distances(base, below), len(attempts)]
+    tried = sorted(attempts)
+    for distance, offset in zip(_distances(base, tried), tried, strict=True):
+        numbers += (distance, attempts[offset])
+    return _PREFIX + base64.b64encode(zlib.compress(_varints(numbers), 6)).decode()
+
+
+def _distances(base: int, offsets: Iterable[int]) -> Iterator[int]:
+    for offset in offsets:
+        yield offset - base
+        base = offset
+
+
+def _offsets(base: int, distances: Iterable[int]) -> Iterator[int]:
+    for distance in distances:
+        base += distance
+        yield base
+
+
+def _varints(numbers: Iterable[int]) -> bytes:
+    out = bytearray()
+    for number in numbers:
+        while number > 0x7F:
+            out.append(number & 0x7F | 0x80)
+            number >>= 7
+        out.append(number)
+    return bytes(out)
+
+
+def _read_varints(packed: bytes) -> Iterator[int]:
+    number = shift = 0
+    for byte in packed:
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            yield number
+            number = shift = 0
+
+
+def _inflated(packed: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    out = inflater.decompress(packed, _INFLATED_LIMIT)
+    if not inflater.eof:
+        raise zlib.error("incomplete or too large")
+    return out
