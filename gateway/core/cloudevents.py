@@ -113,7 +113,9 @@ def _event_from_object(document: Any) -> CloudEvent:
         if value is not None and name not in ("data", "data_base64")
     }
     data = _data(document, attributes.get("datacontenttype"))
-    return event_from_attributes(attributes, data, None)
+    # What this format leaves unsaid must be said in any other (json-format.md 3.1).
+    implied = JSON_CONTENT_TYPE if "data" in document else None
+    return event_from_attributes(attributes, data, attributes.get("datacontenttype") or implied)
 
 
 def _text(name: str, value: Any) -> str:
