@@ -170,3 +170,22 @@ def test_only_what_can_matter_wakes_the_reader(tmp_path: Path) -> None:
     assert seen.pop("out.log") is False
     assert all(seen.values())
     assert concerns(Change.deleted, "/gone", named)
+
+
+def test_what_only_a_cluster_does_is_said_on_a_laptop(folder: Path) -> None:
+    guarded = """\
+apiVersion: kubeless.io/v1beta1
+kind: HTTPTrigger
+metadata: {name: guarded}
+spec: {function-name: hello, basic-auth-secret: users, cors-enable: true}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: users}
+stringData: {auth: "ada:x"}
+"""
+    (folder / "guarded.yaml").write_text(guarded)
+    said = [str(one) for one in Manifests([folder], laptop=True).read().problems]
+    assert any("spec.basic-auth-secret: has no effect on a laptop" in one for one in said)
+    assert any("spec.cors-enable: has no effect on a laptop" in one for one in said)
+    assert not any("no effect" in str(one) for one in Manifests([folder]).read().problems)

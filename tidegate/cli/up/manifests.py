@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from runtimes.catalog import RUNTIMES, SUCCESSORS
 from tidegate.api.check import Known, check
+from tidegate.api.http_trigger import HTTPTrigger
 from tidegate.api.kinds import CORE_KINDS, CUSTOM_KINDS
 from tidegate.api.loader import load
-from tidegate.api.metadata import Resource
+from tidegate.api.metadata import Resource, problem_of
 from tidegate.api.problem import Problem, Severity
 from tidegate.cli.up import files
 
@@ -53,7 +54,10 @@ class Manifests:
         paths: Sequence[Path],
         left_out: Path | None = None,
         known: Known | None = None,
+        *,
+        laptop: bool = False,
     ) -> None:
+        self._laptop = laptop
         self._paths = paths
         self._left_out = left_out
         self._known = known or Known(secrets={})
@@ -74,10 +78,31 @@ class Manifests:
         fresh = {id(resource) for each in loaded.values() for resource in each.resources}
         return Reading(
             resources=tuple(self._running.values()),
-            problems=(*(p for each in loaded.values() for p in each.problems), *between),
+            problems=(
+                *(p for each in loaded.values() for p in each.problems),
+                *between,
+                *(without_effect(self._running.values()) if self._laptop else ()),
+            ),
             kept=tuple(name for name, one in self._running.items() if id(one) not in fresh),
             folders=found.folders,
         )
+
+
+def without_effect(resources: Iterable[Resource]) -> Iterator[Problem]:
+    """Warn of what an ingress controller does in a cluster and nobody does on a laptop."""
+    for one in resources:
+        if not isinstance(one, HTTPTrigger):
+            continue
+        spec = one.spec
+        for field, is_set, fix in (
+            ("basic-auth-secret", spec.basic_auth_secret, "calls need no password here"),
+            ("tls", spec.tls, "calls are plain HTTP here"),
+            ("tls-secret", spec.tls_secret, "calls are plain HTTP here"),
+            ("cors-enable", spec.cors_enable, "answer cross-origin requests in the function"),
+        ):
+            if is_set:
+                message = "has no effect on a laptop"
+                yield problem_of(one, ("spec", field), message, fix, Severity.WARNING)
 
 
 def survivors(before: Iterable[Resource], now: Loaded) -> list[Resource]:

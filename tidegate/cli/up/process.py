@@ -78,7 +78,7 @@ class Laptop:
         self._secrets = FileSecrets()
         self._balance = Balance()
         self._token = secrets.token_urlsafe(32)
-        self._manifests = Manifests(options.paths, state.folder, known_here())
+        self._manifests = Manifests(options.paths, state.folder, known_here(), laptop=True)
         self._resources: tuple[Resource, ...] = ()
         self._reading: Reading | None = None
         self._addresses: dict[FunctionKey, tuple[tuple[str, int], ...]] = {}
