@@ -91,6 +91,14 @@ async def test_a_spent_budget_wakes_its_waiters_when_an_eighth_is_free() -> None
         give_back(holder, 1)
 
 
+async def test_a_budget_wakes_all_who_wait_for_it() -> None:
+    budget = Budget(800)
+    holder, second, third = (allowance(budget) for _ in range(3))
+    take(holder, 8)
+    async with waiting(second), waiting(third):
+        give_back(holder, 8)
+
+
 async def test_a_budget_spent_during_the_wait_does_not_leave_the_source_asleep() -> None:
     budget = Budget(1600)
     one, other = allowance(budget), allowance(budget, events=100, size=10_000)

@@ -94,6 +94,12 @@ def test_attributes_of_a_binary_event_take_the_content_type_of_the_message() -> 
     )
 
 
+def test_the_content_type_of_the_message_goes_before_an_attribute_of_that_name() -> None:
+    attributes = REQUIRED | {"datacontenttype": "text/html"}
+    assert event_from_attributes(attributes, b"", "text/plain").datacontenttype == "text/plain"
+    assert event_from_attributes(attributes, b"", None).datacontenttype == "text/html"
+
+
 @pytest.mark.parametrize(
     ("content_type", "json_"),
     [

@@ -110,6 +110,7 @@ async def test_cancelling_what_has_ended_changes_nothing() -> None:
     run = Run(Once([one]), sink)
     await sink.until(1)
     run.dispatcher.cancel(one)
+    assert run.dispatcher._cancelled == set()
     await run.stop()
     assert run.outcomes() == {"delivered": 1}
 
@@ -283,3 +284,33 @@ async def test_what_is_pushed_while_a_bug_ends_the_run_is_released() -> None:
     with pytest.raises(ExceptionGroup):
         await run.task
     assert run.outcomes() == {"released": 2}
+
+
+async def test_a_worker_whose_delivery_was_cancelled_is_a_worker_like_any_other() -> None:
+    requests: list[int] = []
+
+    async def behave(one: Delivery) -> Answer | None:
+        task = asyncio.current_task()
+        assert task is not None
+        requests.append(task.cancelling())
+        if one.event.id == "1":
+            await asyncio.Event().wait()
+        return None
+
+    first = delivery("1")
+    sink = MemorySink(behave)
+    run = Run(Once([first, delivery("2")]), sink, concurrency=1)
+    await until(lambda: sink.attempts == 1)
+    run.dispatcher.cancel(first)
+    await sink.until(1)
+    await run.stop()
+    assert requests == [0, 0]
+
+
+async def test_an_event_that_was_refused_was_tried_once() -> None:
+    one = delivery("1")
+    policy = {"on_exhausted": OnExhausted.DROP}
+    run = Run(Once([one]), sink_that_raises(EventRejected("no")), **policy)
+    await until(lambda: run.outcomes() == {"dropped": 1})
+    assert one.attempts == 1
+    await run.stop()
