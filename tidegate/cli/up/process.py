@@ -19,6 +19,7 @@ from controllers.local.status import State
 from gateway.app import Gateway
 from gateway.settings import (
     AdminSettings,
+    DeadLetterSettings,
     HttpSettings,
     LifecycleSettings,
     NatsSettings,
@@ -275,6 +276,7 @@ class Laptop:
             http=HttpSettings(host=options.host, port=options.port),
             admin=AdminSettings(host=options.host, port=options.admin_port),
             nats=NatsSettings(url=self.nats_url) if self.nats_url else NatsSettings(),
+            dead_letters=DeadLetterSettings(self._state.folder / "dead-letters"),
             lifecycle=LifecycleSettings(drain_timeout=options.drain_timeout),
         )
 
