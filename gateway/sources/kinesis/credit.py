@@ -1,0 +1,44 @@
+"""The intake's credit, shared by shards that are read at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from gateway.core.source import Intake
+
+
+class SharedCredit:
+    """Hands out parts of an intake's credit, first come, first served.
+
+    What a call under way may bring counts as used, so that shards together stay within it.
+    """
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._promised = 0
+        self._turn = asyncio.Lock()
+        self._returned = asyncio.Event()
+
+    @asynccontextmanager
+    async def part(self, most: int) -> AsyncIterator[int]:
+        """Wait for credit; yield how much of it, `most` at most, is kept for the block."""
+        async with self._turn:
+            count = await self._some(most)
+            self._promised += count
+        try:
+            yield count
+        finally:
+            self._promised -= count
+            self._returned.set()
+
+    async def _some(self, most: int) -> int:
+        while True:
+            await self._intake.room()
+            free = self._intake.credit - self._promised
+            if free > 0:
+                return min(free, most)
+            self._returned.clear()
+            if self._promised:
+                await self._returned.wait()

@@ -1,0 +1,244 @@
+"""Reads one shard from where its lease stands to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from gateway.core.checkpoint import Checkpoint, Mark
+from gateway.core.delivery import Delivery, Outcome
+from gateway.core.source import Intake
+from gateway.errors import SourceUnavailable
+from gateway.sources.kinesis.aws import IteratorExpired, NotThere, Throttled
+from gateway.sources.kinesis.credit import SharedCredit
+from gateway.sources.kinesis.events import Shard, ShardEvents
+from gateway.sources.kinesis.positions import (
+    Position,
+    iterator_after,
+    iterator_request,
+    position_from_text,
+)
+from gateway.sources.kinesis.stream import Stream
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LIMIT = 1000
+"""Records of one call: a shard takes no more in a second."""
+
+BATCH_BYTES = 2 * 1024 * 1024
+"""What one call should bring, judged by the records before: a shard gives no more in a second."""
+
+WINDOW = 10_000
+"""Records read above the lowest unsettled one: a stuck head stops its shard, not the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a shard is asked. Seconds."""
+
+    busy: float = 0.2
+    """Between calls while there are records: AWS allows five in a second to each shard."""
+
+    idle: float = 1.0
+    """Between calls to a shard that has been empty for a while."""
+
+    backoff: float = 0.2
+    """After the first refusal; doubles with each, with jitter."""
+
+    backoff_max: float = 10.0
+    """Longest wait after a refusal."""
+
+    patience: float = 15.0
+    """A shard that could not be read for so long, throttling apart, is a failure to report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the readers of one stream share."""
+
+    name: str
+    stream: Stream
+    events: Callable[[Shard], ShardEvents]
+    holds: Callable[[str], bool]
+    """Whether the lease of a shard is still ours."""
+
+    changed: Callable[[], None]
+    """Called when a shard has nothing unsettled and will be read no further."""
+
+    lag: Callable[[str, float], None]
+    pace: Pace
+
+
+class ShardReader:
+    """Pushes the records of `shard` and knows how far they are settled.
+
+    The place is kept as a sequence number, since an iterator dies after five minutes. Once given
+    up (`revoke`), whatever settles later moves nothing.
+    """
+
+    def __init__(self, shard: Shard, start: str, around: Surroundings) -> None:
+        self.shard = shard
+        self.ended = False
+        self._start = start
+        self._around = around
+        self._events = around.events(shard)
+        self._checkpoint: Checkpoint[Position] = Checkpoint(WINDOW)
+        self._read: str | None = None
+        self._settled_some = asyncio.Event()
+        self._record_size = 1024.0
+        self._delay = around.pace.busy
+        self._stopped = False
+
+    @property
+    def position(self) -> str:
+        """How far everything is settled, as a lease keeps it."""
+        watermark = self._checkpoint.watermark
+        return self._start if watermark is None else watermark.text
+
+    @property
+    def drained(self) -> bool:
+        """Whether nothing that was read is unsettled."""
+        return not self._checkpoint.pending
+
+    @property
+    def finished(self) -> bool:
+        """Whether the shard is read to its end and settled whole."""
+        return self.ended and self.drained
+
+    def stop(self) -> None:
+        """Note that nothing more will be read: the last settlement is worth a call."""
+        self._stopped = True
+
+    def revoke(self) -> None:
+        """Give the shard up."""
+        self._checkpoint.revoke()
+
+    async def run(self, intake: Intake, credit: SharedCredit) -> None:
+        """Read until the end of the shard, or until the lease is lost."""
+        request: Mapping[str, Any] = iterator_request(self._start)
+        while True:
+            try:
+                iterator = await self._place(request)
+                while iterator is not None and self._around.holds(self.shard.id):
+                    iterator = await self._step(iterator, intake, credit)
+                break
+            except IteratorExpired:
+                request = self._resumption()
+        self.ended = iterator is None
+        self._tell()
+
+    async def _place(self, request: Mapping[str, Any]) -> str | None:
+        """Return an iterator; None when the records of the whole shard are gone."""
+        stream, shard = self._around.stream, self.shard.id
+        try:
+            return await self._patiently(lambda: stream.iterator(shard, request))
+        except NotThere:
+            if shard in {one.id for one in await self._patiently(stream.shards)}:
+                raise
+        logger.warning(
+            "%s: %s is no longer kept by the stream; what was not read of it is lost",
+            self._around.name,
+            shard,
+        )
+        return None
+
+    def _resumption(self) -> Mapping[str, Any]:
+        """Ask for what comes after the last record read, not after the last one settled."""
+        return iterator_request(self._start) if self._read is None else iterator_after(self._read)
+
+    async def _step(self, iterator: str, intake: Intake, credit: SharedCredit) -> str | None:
+        """Read once; return the next iterator, which is always another one."""
+        await self._room_in_window()
+        started = asyncio.get_running_loop().time()
+        batch = await self._patiently(lambda: self._fetch(iterator, intake, credit))
+        following: str | None = batch.get("NextShardIterator")
+        if following is not None:
+            self._pace(batch)
+            spent = asyncio.get_running_loop().time() - started
+            await asyncio.sleep(max(self._delay - spent, 0))
+        return following
+
+    async def _room_in_window(self) -> None:
+        while self._checkpoint.full:
+            self._settled_some.clear()
+            await self._settled_some.wait()
+
+    async def _fetch(
+        self, iterator: str, intake: Intake, credit: SharedCredit
+    ) -> Mapping[str, Any]:
+        """Read within the credit and push what came."""
+        most = min(LIMIT, max(int(BATCH_BYTES / self._record_size), 1))
+        async with credit.part(most) as limit:
+            batch = await self._around.stream.records(iterator, limit)
+            intake.polled()
+            if self._around.holds(self.shard.id):
+                self._push(batch["Records"], intake)
+                self._around.lag(self.shard.id, (batch.get("MillisBehindLatest") or 0) / 1000)
+        return batch
+
+    def _push(self, records: list[Mapping[str, Any]], intake: Intake) -> None:
+        if not records:
+            return
+        deliveries: list[Delivery] = []
+        for record in records:
+            deliveries += self._deliveries(record)
+            self._read = record["SequenceNumber"]
+        size = sum(len(record["Data"]) for record in records) / len(records)
+        self._record_size = max(size, (self._record_size + size) / 2, 1)
+        intake.push(deliveries)
+
+    def _deliveries(self, record: Mapping[str, Any]) -> list[Delivery]:
+        """Track what a record holds; skip what was settled before the start."""
+        start = position_from_text(self._start)
+        resumed = start is not None and start.sequence == record["SequenceNumber"]
+        deliveries = []
+        for one in self._events.received(record, start.sub if start and resumed else -1):
+            mark = self._checkpoint.track(one.position)
+            if one.event is None:
+                self._checkpoint.resolve(mark)
+            else:
+                deliveries.append(Delivery(one.event, self._settled, mark, one.key, self.shard.id))
+        return deliveries
+
+    def _settled(self, delivery: Delivery) -> None:
+        """See `Delivery.settled`. What was released comes again with the next reader."""
+        mark = delivery.position
+        assert isinstance(mark, Mark)
+        if delivery.outcome is not Outcome.RELEASED and self._checkpoint.resolve(mark):
+            self._settled_some.set()
+            self._tell()
+
+    def _tell(self) -> None:
+        if self.drained and (self.ended or self._stopped):
+            self._around.changed()
+
+    def _pace(self, batch: Mapping[str, Any]) -> None:
+        """Ask at once where there is more, and ever more rarely where there is nothing."""
+        pace = self._around.pace
+        if batch["Records"] or batch.get("MillisBehindLatest"):
+            self._delay = pace.busy
+        else:
+            self._delay = min(self._delay * 1.5, pace.idle)
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Call until it works. Throttling is waited out; other failures only for a while."""
+        pace, loop = self._around.pace, asyncio.get_running_loop()
+        failures, gives_up = 0, loop.time() + pace.patience
+        while True:
+            try:
+                return await call()
+            except IteratorExpired:
+                raise
+            except SourceUnavailable as error:
+                if not isinstance(error, Throttled) and loop.time() > gives_up:
+                    raise
+                failures += 1
+                delay = min(pace.backoff * 2.0 ** min(failures - 1, 16), pace.backoff_max)
+                logger.debug("%s: %s: %s", self._around.name, self.shard.id, error)
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))

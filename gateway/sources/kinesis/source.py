@@ -1,0 +1,320 @@
+"""The source of one KinesisTrigger."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+
+from gateway.context import Context
+from gateway.core.lease import END, Lease, LeaseStore
+from gateway.core.source import Intake
+from gateway.core.tenancy import Replica, Tenancy
+from gateway.errors import ConfigError, SourceUnavailable
+from gateway.sources.kinesis.aws import Account, close_session, open_client, open_session
+from gateway.sources.kinesis.credit import SharedCredit
+from gateway.sources.kinesis.events import Shard, ShardEvents
+from gateway.sources.kinesis.reader import Pace, ShardReader, Surroundings
+from gateway.sources.kinesis.settings import account_of, lease_store, start_position
+from gateway.sources.kinesis.stream import Stream, Summary
+from tidegate.api.subscription import KinesisStream, Subscription
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long the source waits for what. Seconds."""
+
+    period: float = 10.0
+    """A replica that gave no sign of life for so long is taken over. All replicas must agree."""
+
+    discover: float = 30.0
+    """Between two looks for new shards, beside those that the end of a shard announces."""
+
+    call: float = 20.0
+    """For one call to Kinesis, its repetition by the client included."""
+
+    farewell: float = 3.0
+    """For the last positions when the source closes."""
+
+    pace: Pace = field(default_factory=Pace)
+
+
+class KinesisSource:
+    """Reads the shards of a stream that this replica has leases of; all of them when alone.
+
+    A shard is read in order, after its parents are read and settled, by one replica at a time.
+    Leases, with the position of the lowest unsettled record, are renewed four times a period.
+    """
+
+    redelivers = True
+    watched = True
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        context: Context,
+        *,
+        timing: Timing | None = None,
+        leases: LeaseStore | None = None,
+    ) -> None:
+        if not isinstance(subscription.source, KinesisStream):
+            raise TypeError(f"{subscription.id}: its source is not a Kinesis stream")
+        self._subscription = subscription
+        self._spec = subscription.source
+        self._context = context
+        self._timing = timing or Timing()
+        self._store = leases
+        self._stack = AsyncExitStack()
+        self._name = f"{subscription.kind} {subscription.namespace}/{subscription.trigger}"
+        self._changed, self._discover_now = asyncio.Event(), asyncio.Event()
+        self._shards: dict[str, Shard] = {}
+        self._readers: dict[str, ShardReader] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._lags: dict[str, float] = {}
+        self._keeping: asyncio.Task[None] | None = None
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self, intake: Intake) -> None:
+        """See `Source.run`."""
+        self._intake = intake
+        try:
+            await self._open()
+            self._keeping = asyncio.create_task(self._keep(), name=f"{self._name}: leases")
+            await self._read(self._keeping)
+        except ConfigError as error:
+            raise ConfigError(f"{self._name}: {error}") from error
+        except SourceUnavailable as error:
+            raise SourceUnavailable(f"{self._name}: {error}") from error
+
+    async def close(self) -> None:
+        """See `Source.close`. Hands the leases back, so that no other replica has to wait."""
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+            await self._farewell()
+        for reader in self._readers.values():
+            reader.revoke()
+        self._readers.clear()
+        store, self._store = self._store, None
+        if store is not None:
+            with suppress(SourceUnavailable):
+                await store.close()
+        await self._stack.aclose()
+
+    # Opening.
+
+    async def _open(self) -> None:
+        account = account_of(self._subscription, self._spec, self._context.secrets)
+        session = await self._stack.enter_async_context(
+            self._context.shared.use(
+                ("aws", account.keys is None), lambda: open_session(account), close_session
+            )
+        )
+        client = await open_client(session, "kinesis", account, self._stack)
+        self._stream = Stream(client, self._spec.stream, self._timing.call)
+        self._store = self._store or self._default_store(session, account)
+        summary = await self._stream.summary()
+        self._group_name = _group_name(self._subscription, self._spec, summary)
+        name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._tenancy = Tenancy(self._group_name, self._store, Replica(name, self._timing.period))
+        self._around = Surroundings(
+            self._name,
+            self._stream,
+            lambda shard: ShardEvents(summary.arn, shard),
+            self._tenancy.holds,
+            self._changed.set,
+            self._note_lag,
+            self._timing.pace,
+        )
+        self._pinned = await self._pin(self._store, start_position(self._spec, summary))
+        await self._discover(self._store)
+
+    def _default_store(self, session: object, account: Account) -> LeaseStore:
+        return lease_store(self._spec, self._context.settings.kinesis, session, account)
+
+    async def _pin(self, store: LeaseStore, start: str) -> str:
+        """Keep where the very first replica began, for all replicas and all shards to come.
+
+        `LATEST` is thereby a moment: nothing that arrives before the first lease is lost, and a
+        shard that is found later is read from its first record.
+        """
+        group = f"{self._group_name}!"
+        await store.create(group, [Lease("start", start)])
+        (kept,) = await store.leases(group)
+        return kept.position
+
+    # Finding shards.
+
+    async def _discovering(self, store: LeaseStore) -> None:
+        while True:
+            self._discover_now.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._timing.discover):
+                    await self._discover_now.wait()
+            try:
+                await self._discover(store)
+            except SourceUnavailable as error:
+                logger.warning("%s: looking for new shards later: %s", self._name, error)
+                await asyncio.sleep(self._timing.pace.backoff_max)
+                self._discover_now.set()
+
+    async def _discover(self, store: LeaseStore) -> None:
+        """Make a lease for each shard that has none, and drop those of shards long gone."""
+        shards = self._wanted(await self._stream.shards())
+        self._intake.polled()
+        rows = {row.key: row for row in await store.leases(self._group_name)}
+        missing = [one for one in shards if one.id not in rows]
+        if missing:
+            await store.create(
+                self._group_name, [Lease(one.id, self._pinned, one.parents) for one in missing]
+            )
+        self._shards = {one.id: one for one in shards}
+        for row in rows.values():
+            if row.finished and row.key not in self._shards:
+                await store.delete(self._group_name, row)
+        self._changed.set()
+
+    def _wanted(self, shards: list[Shard]) -> list[Shard]:
+        """Keep the one shard that the trigger names, or all."""
+        only = self._spec.shard
+        if not only:
+            return shards
+        chosen = [one for one in shards if one.id == only]
+        if not chosen:
+            ids = ", ".join(one.id for one in shards[:5])
+            raise ConfigError(f"stream {self._spec.stream} has no shard {only}; it has {ids}")
+        return chosen
+
+    # Keeping leases.
+
+    async def _keep(self) -> None:
+        """Renew, hand over, finish and take leases; also while the source only drains."""
+        period, loop = self._timing.period, asyncio.get_running_loop()
+        failing_since: float | None = None
+        while True:
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(period / 3):
+                    await self._attend()
+                failing_since = None
+            except (SourceUnavailable, TimeoutError) as error:
+                if failing_since is None:
+                    failing_since = loop.time()
+                    logger.warning("%s: cannot write its leases: %s", self._name, error)
+                elif loop.time() - failing_since > 2 * period:
+                    raise SourceUnavailable(f"writing the leases: {error}") from error
+            finally:
+                self._drop_lost()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(period / 4):
+                    await self._changed.wait()
+
+    async def _attend(self) -> None:
+        """Do what is due about the leases, once."""
+        tenancy = self._tenancy
+        await tenancy.renew({key: reader.position for key, reader in self._readers.items()})
+        self._drop_lost()
+        leaving = {lease.key: lease for lease in tenancy.leaving()}
+        for lease in leaving.values():
+            await self._hand_over(lease)
+        for key, reader in tuple(self._readers.items()):
+            if reader.finished and key not in leaving and await tenancy.release(key, END):
+                self._drop(key)
+                self._discover_now.set()
+        if self._group is not None:
+            await tenancy.seek()
+            self._start_readers(self._group)
+
+    async def _hand_over(self, lease: Lease) -> None:
+        """Read no more of a shard that another replica wants; let it go once all is settled."""
+        key, reader = lease.key, self._readers.get(lease.key)
+        if reader is None:
+            await self._tenancy.hand_over(key, lease.position)
+            return
+        if not reader.ended:
+            reader.stop()
+            self._tasks[key].cancel()
+        if reader.drained:
+            position = END if reader.finished else reader.position
+            if await self._tenancy.hand_over(key, position):
+                self._drop(key)
+
+    def _start_readers(self, group: asyncio.TaskGroup) -> None:
+        for lease in self._tenancy.working():
+            if lease.key in self._readers:
+                continue
+            if lease.key not in self._shards:
+                self._discover_now.set()
+                continue
+            reader = ShardReader(self._shards[lease.key], lease.position, self._around)
+            self._readers[lease.key] = reader
+            self._tasks[lease.key] = group.create_task(
+                reader.run(self._intake, self._credit), name=f"{self._name}: {lease.key}"
+            )
+
+    def _drop_lost(self) -> None:
+        """Stop work on shards whose leases are not ours any more."""
+        for key in [key for key in self._readers if not self._tenancy.holds(key)]:
+            self._drop(key)
+
+    def _drop(self, key: str) -> None:
+        self._readers.pop(key).revoke()
+        self._tasks.pop(key).cancel()
+        self._lags.pop(key, None)
+
+    def _note_lag(self, key: str, seconds: float) -> None:
+        self._lags[key] = seconds
+        self._intake.lag(seconds=max(self._lags.values()))
+
+    async def _farewell(self) -> None:
+        positions = {
+            key: END if reader.finished else reader.position
+            for key, reader in self._readers.items()
+        }
+        try:
+            async with asyncio.timeout(self._timing.farewell):
+                await self._tenancy.leave(positions)
+        except (SourceUnavailable, TimeoutError) as error:
+            logger.warning(
+                "%s: could not write the last positions; some records come again: %s",
+                self._name,
+                error,
+            )
+
+    # Reading.
+
+    async def _read(self, keeping: asyncio.Task[None]) -> None:
+        """Have all shards read until cancelled, or until one of them cannot be."""
+        assert self._store is not None
+        self._credit = SharedCredit(self._intake)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                self._changed.set()
+                group.create_task(self._discovering(self._store), name=f"{self._name}: discovery")
+                group.create_task(_failure_of(keeping), name=f"{self._name}: watch of leases")
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            self._group = None
+            for reader in self._readers.values():
+                reader.stop()
+
+
+async def _failure_of(task: asyncio.Task[None]) -> None:
+    """Raise what `task` fails with."""
+    await asyncio.wait({task})
+    task.result()
+
+
+def _group_name(subscription: Subscription, spec: KinesisStream, summary: Summary) -> str:
+    """Name the leases: by subscription, stream and its creation, as several share one table."""
+    only = f"/{spec.shard}" if spec.shard else ""
+    return f"{subscription.id}#{spec.stream}:{summary.epoch}{only}"

@@ -1,0 +1,49 @@
+"""The harness of the Kinesis source: an emulator, and leases in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from gateway.core.source import Source
+from gateway.stores.sqlite_leases import SqliteLeases
+from tests.conformance.harness import Reading, SourceHarness
+from tests.support.kinesis import CutOff, stream_of_tests
+
+
+class KinesisHarness(SourceHarness):
+    """A stream of one shard; what it has comes in the order of its keeping."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.count = 0
+        self.stack = AsyncExitStack()
+        self.stores: dict[Source, CutOff] = {}
+
+    async def start(self) -> None:
+        self.stream = await self.stack.enter_async_context(stream_of_tests(self.folder))
+        self.operator = await self.stack.enter_async_context(self.stream.server.operator())
+
+    async def stop(self) -> None:
+        await self.stack.aclose()
+
+    def source(self) -> Source:
+        store = CutOff(SqliteLeases(self.stream.file))
+        made = self.stream.source(store)
+        self.stores[made] = store
+        return made
+
+    async def publish(self, count: int, keys: Sequence[str] = ("k",)) -> None:
+        numbers = range(self.count, self.count + count)
+        self.count += count
+        records = [(keys[number % len(keys)], b"%d" % number) for number in numbers]
+        await self.operator.put(self.stream.name, records)
+
+    async def publish_rubbish(self) -> None:
+        await self.operator.put(self.stream.name, [("k", b'{"specversion": "1.0", "id')])
+
+    async def crash(self, reading: Reading) -> None:
+        """Cut the reader off from the leases: others see it fall silent."""
+        self.stores[reading.source].cut = True
+        await reading.stop_reading()

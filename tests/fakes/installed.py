@@ -1,0 +1,70 @@
+"""Servers for tests that are no dependency of ours: installed once, outside the tree."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+DEADLINE = 180.0
+"""For one installation; a machine without a package source shall say so, not hang."""
+
+
+class NotToBeHad(Exception):
+    """The server cannot be installed here; the message says why."""
+
+
+@cache
+def node_package(folder: Path) -> Path:
+    """Return a folder in which the packages that `folder`/package.json pins are installed."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        raise NotToBeHad("Node.js and npm are not installed")
+    manifest = (folder / "package.json").read_text()
+    command = ["npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
+    return _installed("node", {"package.json": manifest}, [command])
+
+
+@cache
+def python_package(requirement: str) -> Path:
+    """Return a virtual environment of its own that has `requirement`."""
+    commands = [
+        [sys.executable, "-m", "venv", "--copies", "."],
+        ["bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", requirement],
+    ]
+    return _installed("python", {"requirement.txt": requirement}, commands)
+
+
+def _installed(kind: str, files: Mapping[str, str], commands: Sequence[Sequence[str]]) -> Path:
+    """Install into a folder that appears whole or not at all, however many do it at once."""
+    digest = hashlib.sha256(repr((sys.version, sorted(files.items()))).encode()).hexdigest()
+    cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    target = cache_home / "tidegate" / f"{kind}-{digest[:16]}"
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(dir=target.parent))
+    try:
+        for name, text in files.items():
+            (fresh / name).write_text(text)
+        for command in commands:
+            _run(command, fresh)
+        os.rename(fresh, target)
+    except OSError:
+        if not target.exists():
+            raise
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return target
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    try:
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=DEADLINE)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NotToBeHad(f"{command[0]} could not install it: {error}") from error

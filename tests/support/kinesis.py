@@ -1,0 +1,124 @@
+"""A Kinesis stream, and sources that read it as replicas with leases of their own store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gateway.context import Context
+from gateway.core.lease import Change, Lease, LeaseStore
+from gateway.core.shared import Shared
+from gateway.errors import SourceUnavailable
+from gateway.http.endpoints import Endpoints
+from gateway.http.routes import RouteTable
+from gateway.settings import Settings
+from gateway.sources.kinesis import KinesisSource
+from gateway.sources.kinesis.reader import Pace
+from gateway.sources.kinesis.source import Timing
+from gateway.stores.memory import MemoryLedger
+from gateway.stores.sqlite_leases import SqliteLeases
+from tests.fakes.installed import NotToBeHad
+from tests.fakes.kinesis_server import KEYS, REGION, KinesisServer
+from tests.support.gateways import DictSecrets
+from tidegate.api.subscription import KinesisStream, SecretRef, Subscription
+
+SECRETS = DictSecrets({("default", "aws"): {name: value.encode() for name, value in KEYS.items()}})
+FAST = Timing(
+    period=1.5,
+    discover=0.5,
+    call=5,
+    pace=Pace(busy=0.01, idle=0.05, backoff=0.02, backoff_max=0.2, patience=3),
+)
+
+
+class CutOff:
+    """A lease store that can be taken away, as from a process that was killed."""
+
+    def __init__(self, store: LeaseStore) -> None:
+        self._store = store
+        self.cut = False
+
+    async def leases(self, group: str) -> list[Lease]:
+        self._check()
+        return await self._store.leases(group)
+
+    async def create(self, group: str, leases: Sequence[Lease]) -> None:
+        self._check()
+        await self._store.create(group, leases)
+
+    async def replace(self, group: str, changes: Sequence[Change]) -> list[bool]:
+        self._check()
+        return await self._store.replace(group, changes)
+
+    async def delete(self, group: str, lease: Lease) -> bool:
+        self._check()
+        return await self._store.delete(group, lease)
+
+    async def close(self) -> None:
+        await self._store.close()
+
+    def _check(self) -> None:
+        if self.cut:
+            raise SourceUnavailable("the lease store is cut off")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOfTests:
+    """One stream on an emulator, and the file in which its readers share leases."""
+
+    server: KinesisServer
+    file: Path
+    name: str = "orders"
+    endpoint: str = ""
+
+    def spec(self, **fields: str) -> KinesisStream:
+        """Return how a trigger names the stream."""
+        values = {"start": "TRIM_HORIZON", "endpoint": self.endpoint or self.server.url, **fields}
+        return KinesisStream(
+            self.name,
+            REGION,
+            secret=SecretRef("aws"),
+            **values,  # type: ignore[arg-type]  # a test's own fields
+        )
+
+    def source(
+        self, store: LeaseStore | None = None, timing: Timing = FAST, **fields: str
+    ) -> KinesisSource:
+        """Make a replica. Each has a connection to the leases of its own."""
+        one = Subscription("default", "KinesisTrigger", "contract", "fn", self.spec(**fields))
+        leases = store or SqliteLeases(self.file)
+        return KinesisSource(one, context(), timing=timing, leases=leases)
+
+
+def context(settings: Settings | None = None) -> Context:
+    """Return surroundings as a process of its own has them."""
+    return Context(
+        settings or Settings(), SECRETS, MemoryLedger(), Shared(), RouteTable(), Endpoints()
+    )
+
+
+async def started(server: KinesisServer) -> None:
+    """Start an emulator, or leave the test out with the reason."""
+    try:
+        await server.start()
+    except NotToBeHad as error:
+        pytest.skip(f"Kinesis emulator: {error}")
+
+
+@asynccontextmanager
+async def stream_of_tests(
+    folder: Path, shards: int = 1, name: str = "orders"
+) -> AsyncIterator[StreamOfTests]:
+    """Run an emulator with one stream."""
+    server = KinesisServer(folder)
+    await started(server)
+    try:
+        async with server.operator() as operator:
+            await operator.create(name, shards)
+        yield StreamOfTests(server, folder / "leases.sqlite", name)
+    finally:
+        await server.stop()
