@@ -240,6 +240,37 @@ async def test_a_bug_in_a_sink_releases_everything_and_comes_out() -> None:
     assert run.progress.books.drift == run.progress.books.in_flight == 0
 
 
+async def test_why_it_was_stopped_goes_before_what_the_source_says_of_it() -> None:
+    class Complaining(Once):
+        async def run(self, intake: Intake) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                raise SourceUnavailable("cut off")
+
+    run = Run(Complaining([]), MemorySink())
+    await asyncio.sleep(1)
+    run.dispatcher.stop(SourceUnavailable("no word"))
+    with pytest.raises(SourceUnavailable, match="no word"):
+        await run.task
+
+
+async def test_every_attempt_is_counted_by_its_result() -> None:
+    failures = iter([SinkUnavailable("away"), EventRejected("no")])
+
+    async def behave(one: Delivery) -> Answer | None:
+        if one.event.id == "bad" and (error := next(failures, None)) is not None:
+            raise error
+        return None
+
+    policy = {"on_exhausted": OnExhausted.DROP}
+    run = Run(Once([delivery("bad"), delivery("good")]), MemorySink(behave), **policy)
+    await until(lambda: len(run.outcomes()) == 2)
+    assert run.progress.attempts == {"success": 1, "unavailable": 1, "timeout": 0, "rejected": 1}
+    assert sum(run.progress.durations.counts) == 1
+    await run.stop()
+
+
 async def test_the_first_failure_is_the_one_that_comes_out() -> None:
     run = Run(Once([]), MemorySink())
     await asyncio.sleep(0)
@@ -273,17 +304,29 @@ async def test_cancelling_the_run_starts_nothing_new() -> None:
     assert run.outcomes() == {"released": 2}
 
 
-async def test_what_is_pushed_while_a_bug_ends_the_run_is_released() -> None:
-    late = delivery("late")
+@pytest.mark.parametrize("turns", [1, 2, 3])
+async def test_what_is_pushed_while_a_bug_ends_the_run_is_released(turns: int) -> None:
+    loop = asyncio.get_running_loop()
+    late: list[Delivery] = []
+
+    def push_after(turns: int) -> None:
+        if turns:
+            loop.call_soon(push_after, turns - 1)
+        elif not run.task.done():
+            late.append(delivery("late"))
+            run.dispatcher.push(late)
 
     async def behave(_: Delivery) -> Answer | None:
-        asyncio.get_running_loop().call_soon(run.dispatcher.push, [late])
+        push_after(turns)
         raise ZeroDivisionError("a bug")
 
+    complaints: list[object] = []
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
     run = Run(Once([delivery("1")]), MemorySink(behave))
     with pytest.raises(ExceptionGroup):
         await run.task
-    assert run.outcomes() == {"released": 2}
+    assert run.outcomes() == {"released": 1 + len(late)}
+    assert complaints == []
 
 
 async def test_a_worker_whose_delivery_was_cancelled_is_a_worker_like_any_other() -> None:

@@ -56,3 +56,8 @@ def test_no_filter_costs_nothing() -> None:
 def test_a_wrong_filter_names_what_is_wrong(expression: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigError, match=text):
         accept([expression])
+
+
+@pytest.mark.parametrize("name", ["data", "extensions", "missing"])
+def test_what_is_no_attribute_is_not_found(name: str) -> None:
+    assert event(data=b"x", extensions={"a": "b"}).attribute(name) is None

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.core.retry import RetryPolicy, too_old
-from gateway.errors import NoEndpoint, SinkUnavailable
+from gateway.errors import AttemptTimeout, NoEndpoint, SinkUnavailable
 from tests.support.events import delivery, event
 from tidegate.api.subscription import DeliveryPolicy
 
@@ -49,9 +49,18 @@ def test_an_attempt_at_nothing_is_not_charged() -> None:
     assert policy().charges(SinkUnavailable("refused"))
 
 
+def test_a_passed_deadline_is_covered_by_policy_and_an_answered_408_by_its_status() -> None:
+    passed, answered = AttemptTimeout("no answer"), AttemptTimeout("answered 408", status=408)
+    assert policy().covers(passed)
+    assert not policy(retry_timeout=False).covers(passed)
+    assert policy(retry_timeout=False).covers(answered)
+    assert policy(retry_timeout=False).covers(SinkUnavailable("refused"))
+
+
 def test_age_is_told_by_the_event_itself() -> None:
     old = (datetime.now(UTC) - timedelta(seconds=90)).isoformat()
     assert too_old(event(time=old), 60)
     assert not too_old(event(time=old), 120)
+    assert too_old(event(time="2020-01-01T00:00:00"), 60)
     assert not too_old(event(time=None), 0)
     assert not too_old(event(time="not a time"), 0)

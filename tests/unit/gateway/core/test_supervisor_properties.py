@@ -179,3 +179,15 @@ async def test_a_dead_letter_sink_is_closed_though_the_other_fails_to() -> None:
     supervisor.stop()
     await running
     assert closed.is_set()
+
+
+async def test_a_change_ends_one_wait_and_not_those_after_it() -> None:
+    world = World(["away"] * 100, [], 0)
+    supervisor = Supervisor(world.build, restarts=Restarts(delay=1.0, delay_max=8.0))
+    running = asyncio.create_task(supervisor.run())
+    for retry in (0, 1):
+        supervisor.want([subscription("a", retry=retry)])
+        await asyncio.sleep(60)
+    assert 10 <= 100 - len(world.builds) <= 30
+    supervisor.stop()
+    await running
