@@ -138,7 +138,7 @@ class Supervisor:
                 entry.failures = 1 if self._clock() - started > STEADY else entry.failures + 1
                 await self._back_off(entry, key, error)
             else:
-                await self._rest(entry, subscription)
+                await self._rest(entry)
         del self._entries[key]
         self._settled.set()
 
@@ -178,12 +178,11 @@ class Supervisor:
         )
         await _changed(entry, delay)
 
-    async def _rest(self, entry: _Entry, subscription: Subscription) -> None:
-        """Wait for a change after a source that has come to its end."""
+    async def _rest(self, entry: _Entry) -> None:
+        """Wait for a change after a source that has come to its end; it may be what ended it."""
         entry.failures = 0
         entry.progress.state = State.STOPPED
-        if entry.wanted == subscription:
-            await entry.changed.wait()
+        await entry.changed.wait()
 
     async def _watch(self) -> None:
         """Make anew what is alive but hears nothing from its broker."""

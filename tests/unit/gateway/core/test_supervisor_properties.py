@@ -191,3 +191,71 @@ async def test_a_change_ends_one_wait_and_not_those_after_it() -> None:
     assert 10 <= 100 - len(world.builds) <= 30
     supervisor.stop()
     await running
+
+
+def test_a_failure_that_lasts_for_weeks_is_tried_again_at_the_longest_delay() -> None:
+    restarts = Restarts(delay=1.0, delay_max=8.0)
+    assert all(6.0 <= restarts.wait(failures) <= 10.0 for failures in (5, 100, 1_000_000))
+
+
+@pytest.mark.parametrize("end", ["away", "end"])
+async def test_a_time_of_work_or_an_end_makes_the_next_failure_the_first(end: str) -> None:
+    """What fails after long work, or was changed after its end, is not made to wait long."""
+    starts: list[float] = []
+    clock = asyncio.get_running_loop().time
+
+    class Source(MemorySource):
+        async def run(self, intake: Any) -> None:
+            starts.append(clock())
+            if len(starts) < 5:
+                raise SourceUnavailable("away")
+            if len(starts) > 5:
+                return
+            await asyncio.sleep(100)
+            if end == "away":
+                raise SourceUnavailable("away")
+
+    restarts = Restarts(delay=1.0, delay_max=64.0)
+    supervisor = Supervisor(
+        lambda _: Route(Source(MemoryLog()), MemorySink()), restarts=restarts, clock=clock
+    )
+    running = asyncio.create_task(supervisor.run())
+    supervisor.want([subscription("a")])
+    await until(lambda: len(starts) == 5)
+    await asyncio.sleep(100)
+    if end == "end":
+        assert supervisor._entries["default/HTTPTrigger/a/hello"].failures == 0
+    else:
+        await until(lambda: len(starts) == 6)
+        assert starts[5] - starts[4] < 102
+    supervisor.stop()
+    await running
+
+
+async def test_a_source_that_is_not_watched_may_be_silent() -> None:
+    world = World([], [], 0)
+    clock = asyncio.get_running_loop().time
+    supervisor = Supervisor(world.build, restarts=Restarts(stall_timeout=10.0), clock=clock)
+    running = asyncio.create_task(supervisor.run())
+    supervisor.want([subscription("a")])
+    await asyncio.sleep(1000)
+    ((_, progress),) = supervisor.progress()
+    assert (progress.restarts, progress.state) == (0, State.RUNNING)
+    supervisor.stop()
+    await running
+
+
+async def test_the_reason_of_a_bug_in_a_worker_is_the_bug_itself() -> None:
+    async def behave(_: Delivery) -> Answer | None:
+        raise ZeroDivisionError("dividing by the number of orders")
+
+    log = MemoryLog()
+    log.append(event("1"))
+    supervisor = Supervisor(lambda _: Route(MemorySource(log), MemorySink(behave)))
+    running = asyncio.create_task(supervisor.run())
+    supervisor.want([subscription("a")])
+    ((_, progress),) = supervisor.progress()
+    await until(lambda: progress.state is State.BACKING_OFF)
+    assert progress.reason == "dividing by the number of orders"
+    supervisor.stop()
+    await running
