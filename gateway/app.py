@@ -15,6 +15,7 @@ from gateway.core.ledger import Ledger
 from gateway.core.progress import Progress, State
 from gateway.core.shared import Shared
 from gateway.core.supervisor import Restarts, Supervisor
+from gateway.dead_letters import DeadLetters
 from gateway.errors import ConfigError
 from gateway.http.endpoints import Endpoints
 from gateway.http.routes import RouteTable
@@ -51,6 +52,9 @@ class Gateway:
         self._ledger = ledger
         routes = RouteTable()
         context = Context(settings, secrets, ledger, Shared(), routes, self.endpoints)
+        self.dead_letters = DeadLetters(
+            lambda: [one for one, _ in self._supervisor.progress()], context
+        )
         self._supervisor = Supervisor(
             lambda subscription: build(subscription, context),
             _limits(settings),

@@ -58,7 +58,7 @@ class FileLetters:
         await self._run(lambda: self._file.remove(ids))
 
     async def close(self) -> None:
-        """See `LetterStore.close`."""
+        """Let others have the file."""
         self._file.close()
         self._thread.shutdown(wait=False)
 

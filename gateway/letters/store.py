@@ -7,6 +7,9 @@ from typing import NamedTuple, Protocol
 
 from gateway.core.dead_letter import Letter
 
+REMOVED_AT_ONCE = 64
+"""Letters that leave a store in one step: what a crash of a redrive repeats."""
+
 
 class Stored(NamedTuple):
     """A letter, and where it lies; only its store understands `place`."""
@@ -27,8 +30,4 @@ class LetterStore(Protocol):
 
     async def remove(self, letters: Sequence[Stored]) -> None:
         """Return when `letters` are durably gone; those that are gone already do not matter."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of it. Idempotent."""
         ...

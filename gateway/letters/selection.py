@@ -1,0 +1,31 @@
+"""Which dead letters somebody means. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.core.dead_letter import Letter
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which letters are meant. What is empty selects all."""
+
+    ids: frozenset[str] = frozenset()
+    namespace: str = ""
+    trigger: str = ""
+
+    def takes(self, letter: Letter) -> bool:
+        """Say whether `letter` is meant."""
+        namespace, _, trigger, _ = split_id(letter.subscription)
+        return (
+            (not self.ids or letter.id in self.ids)
+            and self.namespace in ("", namespace)
+            and self.trigger in ("", trigger)
+        )
+
+
+def split_id(subscription: str) -> tuple[str, str, str, str]:
+    """Return namespace, kind, trigger and function of a subscription's id; empty where unknown."""
+    parts = (*subscription.split("/", 3), "", "", "", "")
+    return parts[0], parts[1], parts[2], parts[3]
