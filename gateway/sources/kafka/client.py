@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,7 @@ class Client:
         self._name = membership.name
         self._settings = settings
         self._polling: asyncio.Task[Any] | None = None
+        self._served: Collection[TopicPartition] = ()
         self._heard = -1
         self._consumer = self._made()
 
@@ -166,10 +167,7 @@ class Client:
         if self._polling is not None:
             await asyncio.wait({self._polling})
         self._polling = asyncio.create_task(
-            self._consumer.getmany(
-                *partitions, timeout_ms=int(POLL_TIMEOUT * 1000), max_records=min(most, BATCH)
-            ),
-            name=f"{self._name}: polling",
+            self._fetched(partitions, min(most, BATCH)), name=f"{self._name}: polling"
         )
         await asyncio.wait({self._polling})
         task, self._polling = self._polling, None
@@ -181,6 +179,21 @@ class Client:
             raise OutOfRange(tuple(error.args)) from error
         except (errors.KafkaError, errors.ConsumerStoppedError) as error:
             raise self._translated("reading", error) from error
+        return records
+
+    async def _fetched(
+        self, partitions: Sequence[TopicPartition], most: int
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """Poll those first that gave nothing last time; the library would empty one by one."""
+        records: dict[TopicPartition, list[ConsumerRecord]] = {}
+        others = [each for each in partitions if each not in self._served]
+        if self._served and others:
+            records = await self._consumer.getmany(*others, timeout_ms=0, max_records=most)
+        if not records:
+            records = await self._consumer.getmany(
+                *partitions, timeout_ms=_ms(POLL_TIMEOUT), max_records=most
+            )
+        self._served = records.keys()
         return records
 
     async def commit(self, offsets: Mapping[TopicPartition, Commitment]) -> None:
