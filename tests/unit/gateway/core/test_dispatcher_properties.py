@@ -373,7 +373,7 @@ async def test_no_event_is_lost_doubled_or_overtaken_whatever_happens(scenario: 
 
 @pytest.mark.slow
 @settings(
-    max_examples=4000, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    max_examples=1200, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 @given(scenarios)
 async def test_the_same_over_many_more_schedules(scenario: Scenario) -> None:
