@@ -20,7 +20,9 @@ from gateway.nats.login import borrow
 DEADLINE = 5.0
 """For one answer of the server. Seconds."""
 
-_NO_MESSAGE = frozenset({10037, 10043})
+_NO_MESSAGE = 10037
+_NOT_DELETED = 10057
+_GONE = frozenset({"no message found", "stream store EOF"})
 
 
 class Place(NamedTuple):
@@ -78,7 +80,7 @@ class StreamLetters:
         try:
             return await (self._api or await self._open()).request(verb, body)
         except ApiError as error:
-            if error.code in _NO_MESSAGE:
+            if _says_gone(error):
                 return None
             raise SinkUnavailable(
                 f"dead letters in {self.name}: the server says: {error}"
@@ -90,6 +92,11 @@ class StreamLetters:
         connection = await self._stack.enter_async_context(borrow(self._server, self._context))
         self._api = JetStreamApi(connection.client, f"dead letters in {self.name}", None, DEADLINE)
         return self._api
+
+
+def _says_gone(error: ApiError) -> bool:
+    """Tell a message that is not there from a stream that lets nobody delete."""
+    return error.code == _NO_MESSAGE or (error.code == _NOT_DELETED and str(error) in _GONE)
 
 
 def letter_from_message(message: Object) -> Letter | None:

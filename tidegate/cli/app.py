@@ -7,7 +7,7 @@ import sys
 import typer
 
 from tidegate import __version__
-from tidegate.cli import cron, function, publish, trigger
+from tidegate.cli import cron, dlq, function, publish, trigger
 from tidegate.cli.completion import completion
 from tidegate.cli.errors import CommandError
 from tidegate.cli.up.command import up
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command()(up)
 app.add_typer(function.app, name="function")
 app.add_typer(trigger.app, name="trigger")
+app.add_typer(dlq.app, name="dlq")
 app.add_typer(publish.app, name="publish")
 app.command(no_args_is_help=True)(validate)
 app.add_typer(cron.app, name="cron")

@@ -170,6 +170,14 @@ async def test_purged_letters_are_gone_for_good(running: Running) -> None:
     assert await letters(running) == []
 
 
+async def test_what_somebody_else_has_removed_does_not_matter(running: Running) -> None:
+    desk = running.gateway.dead_letters
+    async with asyncio.TaskGroup() as group:
+        purges = [group.create_task(desk.purge(EVERY)) for _ in range(2)]
+    assert max(one.result() for one in purges) == 3
+    assert await letters(running) == []
+
+
 async def test_a_stream_that_is_away_is_said(shop: Place, function: FunctionServer) -> None:
     async with shop.gateway(DeadLetter("nats", "dead.orders"), function) as running:
         shop.broker.kill()

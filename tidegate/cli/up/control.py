@@ -49,8 +49,16 @@ class Station(Protocol):
 class Control:
     """Routes below `/control`. Each needs the token, and a Host that no web page can forge."""
 
-    def __init__(self, station: Station, token: str, hosts: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        station: Station,
+        token: str,
+        hosts: Iterable[str] = (),
+        more: Callable[[web.Application], None] | None = None,
+    ) -> None:
+        """`more` adds routes that are guarded as these are."""
         self._station = station
+        self._more = more
         self._token = token.encode()
         self._hosts = LOOPBACK_NAMES | set(hosts)
         self._followers: set[asyncio.Task[Any]] = set()
@@ -66,6 +74,8 @@ class Control:
         own.router.add_get(f"{function}/logs", self._logs)
         own.router.add_get(f"{function}/call", self._call)
         own.router.add_post(f"{function}/call", self._call)
+        if self._more is not None:
+            self._more(own)
         own.on_shutdown.append(self._end_followers)
         own.cleanup_ctx.append(self._client)
         application.add_subapp("/control", own)

@@ -36,6 +36,7 @@ from tidegate.cli.up import report
 from tidegate.cli.up.balance import Balance
 from tidegate.cli.up.console import BOLD, Console
 from tidegate.cli.up.control import Control
+from tidegate.cli.up.dead_letters import DeadLetterRoutes
 from tidegate.cli.up.manifests import Manifests, Reading, known_here
 from tidegate.cli.up.nats_server import NatsServer
 from tidegate.cli.up.options import UpOptions
@@ -85,11 +86,12 @@ class Laptop:
         self._addresses: dict[FunctionKey, tuple[tuple[str, int], ...]] = {}
         self._news = asyncio.Event()
         self._signals = signals
+        letters = DeadLetterRoutes(lambda: self._gateway.dead_letters)
         self._gateway = Gateway(
             self._settings(),
             self._secrets,
             SqliteLedger(state.folder / "ledger.sqlite"),
-            Control(self, self._token, [options.host]).extend,
+            Control(self, self._token, [options.host], letters.extend).extend,
         )
         self._functions = LocalFunctions(
             LocalSettings(state.folder, stop_timeout=options.drain_timeout),
