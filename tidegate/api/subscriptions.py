@@ -15,7 +15,7 @@ from tidegate.api.kafka_trigger import KafkaTrigger
 from tidegate.api.kinds import Trigger
 from tidegate.api.kinesis_trigger import KinesisTrigger
 from tidegate.api.metadata import Resource
-from tidegate.api.nats_trigger import JetStreamSpec, NATSTrigger
+from tidegate.api.nats_trigger import JetStreamSpec, NATSTrigger, NATSTriggerSpec
 from tidegate.api.policy import delivery_policy
 from tidegate.api.selection import Functions
 from tidegate.api.subscription import (
@@ -129,8 +129,19 @@ def _cron_schedule(trigger: CronJobTrigger) -> CronSchedule:
 
 def _kafka_topic(trigger: KafkaTrigger, function: str) -> KafkaTopic:
     spec = trigger.spec
-    group = spec.group or _group(trigger, function)
-    return KafkaTopic(spec.topic, group, spec.brokers, _secret(spec.secret))
+    return KafkaTopic(
+        topic=spec.topic,
+        group=spec.group or _group(trigger, function),
+        brokers=spec.brokers,
+        secret=_secret(spec.secret),
+        topics=spec.topics,
+        pattern=spec.topic_pattern,
+        tls=spec.tls,
+        start=spec.start_from,
+        start_time=spec.start_time,
+        isolation=spec.isolation,
+        out_of_range=spec.on_offset_out_of_range,
+    )
 
 
 def _nats_subject(trigger: NATSTrigger, function: str) -> NatsSubject:
@@ -180,7 +191,15 @@ def _secret(name: str) -> SecretRef | None:
 
 def _group(trigger: KafkaTrigger | NATSTrigger, function: str) -> str:
     """Name a consumer group as Kubeless did, so that its offsets carry over."""
-    return f"{trigger.namespace}_{trigger.name}_{function}_{trigger.spec.topic}"
+    return f"{trigger.namespace}_{trigger.name}_{function}_{_read_by(trigger)}"
+
+
+def _read_by(trigger: KafkaTrigger | NATSTrigger) -> str:
+    """Return the topic of a trigger, or what stands in its place."""
+    spec = trigger.spec
+    if isinstance(spec, NATSTriggerSpec) or spec.topic:
+        return spec.topic
+    return spec.topics[0] if spec.topics else spec.topic_pattern
 
 
 def durable_name(group: str) -> str:

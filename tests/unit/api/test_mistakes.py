@@ -123,6 +123,17 @@ TRIGGER_MISTAKES = [
      "use letters, digits, dots, dashes and underscores, at most 249"),
     ("KafkaTrigger", "{topic: a}", "spec.functionSelector: is missing; "
      "add it, for example functionSelector: {matchLabels: {function: hello}}"),
+    ("KafkaTrigger", f"{{{FEEDS}}}", "spec.topic: is missing; add topic: orders, for example"),
+    ("KafkaTrigger", f"{{topic: a, topicPattern: b, {FEEDS}}}",
+     "spec.topicPattern: does not go with topics that are named; remove it, or remove the topics"),
+    ("KafkaTrigger", f"{{topicPattern: 'a(', {FEEDS}}}",
+     'spec.topicPattern: "a(" is no regular expression: missing ), unterminated subpattern at '
+     "position 1; correct it, for example orders[.].*"),
+    ("KafkaTrigger", f"{{topic: a, {FEEDS}, startFrom: timestamp}}",
+     'spec.startTime: is missing; timestamp needs it; add startTime: "2026-01-31T12:00:00Z"'),
+    ("KafkaTrigger", f"{{topic: a, {FEEDS}, startTime: '2026-01-31T12:00:00Z'}}",
+     "spec.startTime: does not go with startFrom earliest; "
+     "remove it, or write startFrom: timestamp"),
     ("KafkaTrigger", f"{{topic: a, {FEEDS}, brokers: [kafka]}}",
      'spec.brokers[0]: "kafka" is not a broker; write host:port, for example kafka:9092'),
     ("KafkaTrigger", f"{{topic: a, {FEEDS}, brokers: ['kafka:99999']}}",

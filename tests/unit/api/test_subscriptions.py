@@ -97,6 +97,27 @@ def test_a_kafka_trigger_keeps_its_brokers_secret_and_group() -> None:
     assert only("KafkaTrigger", spec).source == source
 
 
+def test_a_kafka_trigger_says_which_topics_and_where_it_starts() -> None:
+    more = "startFrom: timestamp, startTime: '2026-01-31T12:00:00Z', onOffsetOutOfRange: fail"
+    spec = f"{{topics: [a, b], {FEEDS}, tls: true, isolation: read_uncommitted, {more}}}"
+    source = only("KafkaTrigger", spec).source
+    assert source == KafkaTopic(
+        "",
+        "default_t_get-python_a",
+        topics=("a", "b"),
+        tls=True,
+        start="timestamp",
+        start_time="2026-01-31T12:00:00Z",
+        isolation="read_uncommitted",
+        out_of_range="fail",
+    )
+
+
+def test_the_group_of_a_pattern_is_named_by_it() -> None:
+    source = only("KafkaTrigger", f"{{topicPattern: 'a[.].*', {FEEDS}}}").source
+    assert source == KafkaTopic("", "default_t_get-python_a[.].*", pattern="a[.].*")
+
+
 def test_a_nats_trigger_becomes_a_subject_in_a_queue_group() -> None:
     (one,) = derived(FUNCTION, manifests.NATS_TRIGGER)
     assert one.source == NatsSubject("test.*", "default_nats-trigger_get-python_test.*")

@@ -93,7 +93,8 @@ def where(source: SourceSpec, front: str) -> str:
             kind = "JetStream" if source.jetstream is not None else "NATS"
             return f"{kind} {source.subject}"
         case KafkaTopic():
-            return f"Kafka {source.topic}"
+            topics = (source.topic, *source.topics, source.pattern)
+            return f"Kafka {', '.join(filter(None, topics))}"
         case KinesisStream():
             return f"Kinesis {source.stream}"
 
