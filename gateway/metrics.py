@@ -66,6 +66,11 @@ _GAUGES: tuple[tuple[str, str, Callable[[Progress], float | None]], ...] = (
     ),
     ("tidegate_waiting", "Events between two attempts.", lambda p: p.waiting),
     ("tidegate_parked", "Events that hold their lane until someone acts.", lambda p: p.parked),
+    (
+        "tidegate_unwritten",
+        "Dead letters that their target has refused so far.",
+        lambda p: p.unwritten,
+    ),
     ("tidegate_lag_events", "Events that the broker has and we have not.", lambda p: p.lag_events),
     ("tidegate_lag_seconds", "Age of the oldest of them, in seconds.", lambda p: p.lag_seconds),
 )
