@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 
 from gateway.context import Context
 from gateway.core.source import Intake
 from gateway.errors import SourceUnavailable
+from gateway.kafka.cluster import cluster_of
 from gateway.sources.kafka.assignment import Assignment
 from gateway.sources.kafka.client import Client, Membership, OutOfRange, check_pattern
-from gateway.sources.kafka.login import (
-    Login,
-    client_options,
-    login_from_secret,
-    login_from_settings,
-)
 from gateway.sources.kafka.starts import Starts
 from tidegate.api.subscription import KafkaTopic, Subscription
 
@@ -157,28 +151,13 @@ class KafkaSource:
         return (*((self._spec.topic,) if self._spec.topic else ()), *self._spec.topics)
 
     async def _connected(self) -> Client:
-        login = await asyncio.to_thread(self._options, self._secret())
+        cluster = await cluster_of(self._subscription, self._context)
         spec = self._spec
         membership = Membership(
             self._name,
             spec.group,
-            spec.brokers or self._settings.brokers,
+            cluster.brokers,
             spec.isolation == "read_committed",
-            login,
+            cluster.login,
         )
         return Client(membership, self._settings)
-
-    def _secret(self) -> Login | None:
-        """Read the secret, of the trigger's own namespace only."""
-        if self._spec.secret is None:
-            return None
-        namespace, name = self._subscription.namespace, self._spec.secret.name
-        content = self._context.secrets.read(namespace, name)
-        return login_from_secret(f"{namespace}/{name}", content, self._spec.tls)
-
-    def _options(self, login: Login | None) -> Mapping[str, object]:
-        """Return how to log in. The gateway's own login goes to its own brokers only."""
-        if login is None:
-            own = not self._spec.brokers
-            login = login_from_settings(self._settings) if own else Login(tls=self._spec.tls)
-        return client_options(login)

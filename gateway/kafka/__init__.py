@@ -1,0 +1,1 @@
+"""Logging in to Kafka clusters: what the source and the sink of dead letters share."""
