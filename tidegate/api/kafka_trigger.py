@@ -91,7 +91,7 @@ class KafkaTriggerSpec(Model):
         """The topics and the start are given whole; dead letters must not come back."""
         named = (*((self.topic,) if self.topic else ()), *self.topics)
         if not named and not self.topic_pattern:
-            yield Mistake("is missing", "add topic: orders, for example", ("topic",))
+            yield Mistake("names no topic", "add topic: orders, for example")
         if named and self.topic_pattern:
             fix = "remove it, or remove the topics"
             yield Mistake("does not go with topics that are named", fix, ("topicPattern",))

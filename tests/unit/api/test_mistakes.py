@@ -123,7 +123,7 @@ TRIGGER_MISTAKES = [
      "use letters, digits, dots, dashes and underscores, at most 249"),
     ("KafkaTrigger", "{topic: a}", "spec.functionSelector: is missing; "
      "add it, for example functionSelector: {matchLabels: {function: hello}}"),
-    ("KafkaTrigger", f"{{{FEEDS}}}", "spec.topic: is missing; add topic: orders, for example"),
+    ("KafkaTrigger", f"{{{FEEDS}}}", "spec: names no topic; add topic: orders, for example"),
     ("KafkaTrigger", f"{{topic: a, topicPattern: b, {FEEDS}}}",
      "spec.topicPattern: does not go with topics that are named; remove it, or remove the topics"),
     ("KafkaTrigger", f"{{topicPattern: 'a(', {FEEDS}}}",
