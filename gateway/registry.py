@@ -19,6 +19,7 @@ SOURCES: Mapping[str, str] = {
     "cron": "gateway.sources.cron:CronSource",
     "http": "gateway.sources.http:HttpSource",
     "kafka": "gateway.sources.kafka:KafkaSource",
+    "kinesis": "gateway.sources.kinesis:KinesisSource",
     "nats": "gateway.sources.nats:NatsSource",
 }
 """Source name -> import string of a class that takes (subscription, context)."""
@@ -31,7 +32,7 @@ SINKS: Mapping[str, str] = {
 }
 """Sink name -> import string of a class that takes (subscription, context)."""
 
-_EXTRAS = {"kafka": "kafka", "nats": "nats"}
+_EXTRAS = {"kafka": "kafka", "kinesis": "kinesis", "nats": "nats"}
 
 
 def build(subscription: Subscription, context: Context) -> Route:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.context import Context
+from gateway.core.delivery import Delivery, Outcome
 from gateway.core.lease import Change, Lease, LeaseStore
 from gateway.core.shared import Shared
 from gateway.errors import SourceUnavailable
@@ -21,9 +24,11 @@ from gateway.sources.kinesis.reader import Pace
 from gateway.sources.kinesis.source import Timing
 from gateway.stores.memory import MemoryLedger
 from gateway.stores.sqlite_leases import SqliteLeases
+from tests.conformance.harness import Reading
 from tests.fakes.installed import NotToBeHad
 from tests.fakes.kinesis_server import KEYS, REGION, KinesisServer
 from tests.support.gateways import DictSecrets
+from tests.support.intake import RecordingIntake
 from tidegate.api.subscription import KinesisStream, SecretRef, Subscription
 
 SECRETS = DictSecrets({("default", "aws"): {name: value.encode() for name, value in KEYS.items()}})
@@ -122,3 +127,41 @@ async def stream_of_tests(
         yield StreamOfTests(server, folder / "leases.sqlite", name)
     finally:
         await server.stop()
+
+
+class SettlingIntake(RecordingIntake):
+    """Settles what it is given, each a little later and not in order, and keeps the ids."""
+
+    def __init__(self, credit: int = 1000) -> None:
+        super().__init__(credit)
+        self.settling = True
+        self.seconds_behind: float | None = None
+
+    def push(self, deliveries: Sequence[Delivery]) -> None:
+        """See `Intake.push`."""
+        super().push(deliveries)
+        loop = asyncio.get_running_loop()
+        for delivery in deliveries if self.settling else ():
+            loop.call_later(random.uniform(0, 0.02), self._end, delivery)
+
+    def lag(self, events: int | None = None, seconds: float | None = None) -> None:
+        """See `Intake.lag`."""
+        self.seconds_behind = seconds
+
+    def _end(self, delivery: Delivery) -> None:
+        delivery.settle(Outcome.DELIVERED)
+        self._signal.set()
+
+
+@asynccontextmanager
+async def reading(
+    source: KinesisSource, intake: RecordingIntake | None = None
+) -> AsyncIterator[Reading]:
+    """Read for the length of the block, then stop and close."""
+    intake = intake or SettlingIntake()
+    task = asyncio.create_task(source.run(intake))
+    one = Reading(source, intake, task)
+    try:
+        yield one
+    finally:
+        await one.stop()

@@ -35,8 +35,9 @@ default; who embeds the gateway passes a `Settings` value to `gateway/app.py: Ga
 | `--drain-timeout` | `LifecycleSettings.drain_timeout` and `LocalSettings.stop_timeout` |
 | `--state` | `LocalSettings.state_dir` |
 
-The state folder of `tidegate up` also holds the ledger and the store of the embedded NATS server:
-deleting it forgets stored messages and the last time of every cron trigger.
+The state folder of `tidegate up` also holds the ledger, the leases of Kinesis shards and the store
+of the embedded NATS server: deleting it forgets stored messages, the last time of every cron
+trigger, and how far every Kinesis trigger has read.
 """
 
 

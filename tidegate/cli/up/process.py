@@ -21,6 +21,7 @@ from gateway.settings import (
     AdminSettings,
     DeadLetterSettings,
     HttpSettings,
+    KinesisSettings,
     LifecycleSettings,
     NatsSettings,
     Settings,
@@ -277,6 +278,7 @@ class Laptop:
         return Settings(
             http=HttpSettings(host=options.host, port=options.port),
             admin=AdminSettings(host=options.host, port=options.admin_port),
+            kinesis=KinesisSettings(str(self._state.folder / "leases.sqlite")),
             nats=NatsSettings(url=self.nats_url) if self.nats_url else NatsSettings(),
             dead_letters=DeadLetterSettings(self._state.folder / "dead-letters"),
             lifecycle=LifecycleSettings(drain_timeout=options.drain_timeout),

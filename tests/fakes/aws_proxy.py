@@ -1,0 +1,96 @@
+"""A server between an AWS client and an emulator, which refuses, delays and changes calls."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+
+class AwsProxy:
+    """Passes calls on to `upstream`; `calls` counts them by operation, refused ones too."""
+
+    def __init__(self, upstream: str) -> None:
+        self.calls: Counter[str] = Counter()
+        self.changes: dict[str, dict[str, Any]] = {}
+        """Operation -> fields that every request of it gets."""
+
+        self.held = asyncio.Event()
+        """Set when a call is being held."""
+
+        self.url = ""
+        self._upstream = upstream
+        self._faults: dict[str, deque[str]] = {}
+        self._held: set[str] = set()
+        self._go_on = asyncio.Event()
+
+    def refuse(self, operation: str, code: str, times: int = 1) -> None:
+        """Answer the next `times` calls with the error `code`."""
+        self._faults.setdefault(operation, deque()).extend([code] * times)
+
+    def hold(self, operation: str) -> None:
+        """Answer no call of `operation` until `release`."""
+        self._held.add(operation)
+        self._go_on.clear()
+
+    def release(self) -> None:
+        """Answer everything again."""
+        self._held.clear()
+        self._go_on.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve at `url` for the length of the block."""
+        app = web.Application(client_max_size=16 * 1024 * 1024)
+        app.router.add_post("/", self._answer)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            async with aiohttp.ClientSession() as self._session:
+                self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+                yield
+        finally:
+            self.release()
+            await runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        operation = request.headers["x-amz-target"].rpartition(".")[2]
+        self.calls[operation] += 1
+        body = await request.read()
+        if operation in self._held:
+            self.held.set()
+            await self._go_on.wait()
+        if self._faults.get(operation):
+            return _error(self._faults[operation].popleft())
+        return await self._passed_on(request, operation, body)
+
+    async def _passed_on(self, request: web.Request, operation: str, body: bytes) -> web.Response:
+        headers = {
+            name: value
+            for name, value in request.headers.items()
+            if name.lower() not in ("host", "content-length", "expect")
+        }
+        if operation in self.changes:
+            body = json.dumps(json.loads(body) | self.changes[operation]).encode()
+        async with self._session.post(self._upstream, data=body, headers=headers) as answer:
+            return web.Response(
+                status=answer.status,
+                body=await answer.read(),
+                content_type="application/x-amz-json-1.1",
+                headers={"date": answer.headers.get("date", "")},
+            )
+
+
+def _error(code: str) -> web.Response:
+    document = {"__type": code, "message": "asked for by a test"}
+    return web.Response(
+        status=400, body=json.dumps(document).encode(), content_type="application/x-amz-json-1.1"
+    )

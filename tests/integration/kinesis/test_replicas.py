@@ -1,0 +1,158 @@
+"""Replicas share the shards of a stream, and take over from one that is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from gateway.core.delivery import Delivery, Outcome
+from gateway.stores.sqlite_leases import SqliteLeases
+from tests.fakes.kinesis_server import Operator
+from tests.support.dynamodb import lease_table
+from tests.support.intake import RecordingIntake
+from tests.support.kinesis import CutOff, SettlingIntake, StreamOfTests, reading
+from tests.support.load import Load, assert_in_order
+from tests.support.waiting import until
+
+REPLICA = Path(__file__).with_name("replica.py")
+
+
+@pytest.fixture
+async def four_shards(stream: StreamOfTests, operator: Operator) -> StreamOfTests:
+    await operator.create("four", 4)
+    return StreamOfTests(stream.server, stream.file, "four")
+
+
+async def test_a_second_replica_gets_half_of_the_shards_without_a_repetition(
+    four_shards: StreamOfTests, operator: Operator
+) -> None:
+    load = Load(operator, four_shards.name, keys=40)
+    one, other = SettlingIntake(), SettlingIntake()
+    async with reading(four_shards.source(), one):
+        await load.publish(1)
+        await one.until(40)
+        async with reading(four_shards.source(), other):
+            while len({d.partition for d in other.deliveries}) < 2:
+                await load.publish(1)
+                await asyncio.sleep(0.1)  # the pace of the load
+            await until(lambda: len([*one.deliveries, *other.deliveries]) == load.count, 20)
+            before = [len(intake.deliveries) for intake in (one, other)]
+            await load.publish(2)
+            await until(lambda: len([*one.deliveries, *other.deliveries]) == load.count, 20)
+            late = [
+                {d.partition for d in intake.deliveries[start:]}
+                for intake, start in zip((one, other), before, strict=True)
+            ]
+    assert [len(shards) for shards in late] == [2, 2]
+    assert late[0].isdisjoint(late[1])
+    both = [*one.deliveries, *other.deliveries]
+    assert len({d.event.id for d in both}) == len(both)
+
+
+async def test_a_replica_that_falls_silent_is_taken_over_and_nothing_is_lost(
+    four_shards: StreamOfTests, operator: Operator
+) -> None:
+    load = Load(operator, four_shards.name, keys=40)
+    cut = CutOff(SqliteLeases(four_shards.file))
+    dying, heir = SettlingIntake(), SettlingIntake()
+    async with reading(four_shards.source(cut), dying) as dead:
+        await load.publish(5)
+        await dying.until(200)
+        dying.settling = False
+        await load.publish(5)
+        await dying.until(400)
+        await until(lambda: len(dying.unsettled) == 200)
+        cut.cut = True
+        await dead.stop_reading()
+        lost = records(dying.unsettled)
+        async with reading(four_shards.source(), heir):
+            await until(lambda: lost <= records(heir.deliveries), 20)
+            for one in dying.unsettled:
+                one.settle(Outcome.DELIVERED)  # far too late, and ignored
+            await load.publish(1)
+            await until(lambda: not load.missing([*dying.deliveries, *heir.deliveries]), 20)
+    assert_in_order(heir.deliveries)
+
+
+def records(deliveries: Iterable[Delivery]) -> set[tuple[object, int]]:
+    return {(one.key, int(one.event.data or b"")) for one in deliveries}
+
+
+async def test_a_replica_without_its_lease_store_stops_before_others_begin(
+    stream: StreamOfTests, operator: Operator
+) -> None:
+    load = Load(operator, stream.name)
+    cut = CutOff(SqliteLeases(stream.file))
+    lonely, heir = SettlingIntake(), SettlingIntake()
+    async with reading(stream.source(cut), lonely):
+        await load.publish(1)
+        await lonely.until(20)
+        cut.cut = True
+        async with reading(stream.source(), heir):
+            while not heir.deliveries:
+                await load.publish(1)
+                await asyncio.sleep(0.05)  # the pace of the load
+            read = len(lonely.deliveries)
+            await load.publish(3)
+            await until(lambda: not load.missing([*lonely.deliveries, *heir.deliveries]), 20)
+            assert len(lonely.deliveries) == read
+    assert_in_order(heir.deliveries)
+
+
+async def test_a_killed_process_is_taken_over_and_nothing_is_lost(
+    four_shards: StreamOfTests, operator: Operator, tmp_path: Path
+) -> None:
+    load = Load(operator, four_shards.name, keys=40)
+    output = tmp_path / "settled"
+    arguments = (four_shards.server.url, four_shards.name, str(four_shards.file), str(output))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(REPLICA), *arguments, cwd=Path.cwd()
+    )
+    heir = SettlingIntake()
+    try:
+        await load.publish(5)
+        await until(lambda: len(settled(output)) >= 100, timeout=30)
+        process.kill()
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    await load.publish(5)
+    async with reading(four_shards.source(), heir):
+        await until(lambda: not left(load, heir, output), timeout=30)
+    assert_in_order(heir.deliveries)
+
+
+def settled(output: Path) -> list[tuple[str, int]]:
+    """Return what the process had settled when it died; a cut last line is none."""
+    if not output.exists():
+        return []
+    lines = [line.split() for line in output.read_text().split("\n")[:-1]]
+    return [(key, int(number)) for key, number in lines]
+
+
+def left(load: Load, heir: RecordingIntake, output: Path) -> set[tuple[object, int]]:
+    return load.missing(heir.deliveries) - set(settled(output))
+
+
+async def test_replicas_share_a_dynamodb_table(
+    four_shards: StreamOfTests, operator: Operator, tmp_path: Path
+) -> None:
+    load = Load(operator, four_shards.name, keys=40)
+    one, other = SettlingIntake(), SettlingIntake()
+    async with (
+        lease_table(tmp_path) as store,
+        reading(four_shards.source(store()), one),
+        reading(four_shards.source(store()), other),
+    ):
+        while not (len({d.partition for d in other.deliveries}) >= 2 and one.deliveries):
+            await load.publish(1)
+            await asyncio.sleep(0.1)  # the pace of the load
+        await until(lambda: not load.missing([*one.deliveries, *other.deliveries]), 20)
+    both = [*one.deliveries, *other.deliveries]
+    assert len({d.event.id for d in both}) == len(both)

@@ -1,0 +1,103 @@
+"""Splits and merges while records flow: in order, nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.core.delivery import Outcome
+from tests.fakes.kinesis_server import Operator
+from tests.support.intake import RecordingIntake
+from tests.support.kinesis import SettlingIntake, StreamOfTests, reading
+from tests.support.load import Load, assert_in_order
+from tests.support.waiting import until
+
+
+async def test_splits_and_merges_under_load_keep_every_record_in_order(
+    stream: StreamOfTests, operator: Operator
+) -> None:
+    load, intake = Load(operator, stream.name), SettlingIntake()
+    async with reading(stream.source(), intake):
+        flow = asyncio.create_task(load.flow())
+        for step in (operator.split, operator.split, operator.merge, operator.split):
+            await asyncio.sleep(0.3)  # let records flow in between
+            await step(stream.name)
+        await asyncio.sleep(0.3)
+        flow.cancel()
+        await asyncio.wait({flow})
+        load.rounds += 1  # the round that was cut may be there in part
+        await load.publish(1)
+        await until(lambda: not last_missing(load, intake), timeout=30)
+    assert_in_order(intake.deliveries)
+    ids = [one.event.id for one in intake.deliveries]
+    assert len(ids) == len(set(ids))
+    assert len({one.partition for one in intake.deliveries}) >= 5
+
+
+def last_missing(load: Load, intake: RecordingIntake) -> set[tuple[object, int]]:
+    """Return what is missing, but for the round that was cut."""
+    cut = load.rounds - 2
+    return {one for one in load.missing(intake.deliveries) if one[1] != cut}
+
+
+async def test_a_child_waits_until_its_parent_is_settled(
+    stream: StreamOfTests, operator: Operator
+) -> None:
+    load, intake = Load(operator, stream.name), RecordingIntake()
+    await load.publish(2)
+    await operator.split(stream.name)
+    await load.publish(2)
+    async with reading(stream.source(), intake):
+        first = await intake.until(40)
+        held = first[0]
+        for one in first[1:]:
+            one.settle(Outcome.DELIVERED)
+        polls = intake.polls
+        await until(lambda: intake.polls > polls + 2, timeout=10)
+        assert len(intake.deliveries) == 40
+        held.settle(Outcome.DELIVERED)
+        await intake.until(80)
+        intake.settle()
+    assert_in_order(intake.deliveries)
+
+
+async def test_a_merged_shard_waits_for_both_parents_on_two_replicas(
+    stream: StreamOfTests, operator: Operator
+) -> None:
+    await operator.split(stream.name)
+    load = Load(operator, stream.name)
+    one, other = RecordingIntake(), RecordingIntake()
+    async with reading(stream.source(), one), reading(stream.source(), other):
+        await load.publish(1)
+        await until(lambda: len(one.deliveries) + len(other.deliveries) == 20, timeout=20)
+        await until(lambda: len({d.partition for d in one.deliveries}) <= 2)
+        await operator.merge(stream.name)
+        await load.publish(1)
+        held = (one.unsettled or other.unsettled)[-1]
+        for delivery in [*one.unsettled, *other.unsettled]:
+            if delivery is not held:
+                delivery.settle(Outcome.DELIVERED)
+        polls = one.polls
+        await until(lambda: one.polls > polls + 4, timeout=10)
+        assert len(one.deliveries) + len(other.deliveries) == 20
+        held.settle(Outcome.DELIVERED)
+        await until(lambda: not load.missing([*one.deliveries, *other.deliveries]), timeout=20)
+        one.settle()
+        other.settle()
+
+
+async def test_the_leases_of_finished_shards_say_so_and_a_restart_goes_on(
+    stream: StreamOfTests, operator: Operator
+) -> None:
+    load, intake = Load(operator, stream.name), SettlingIntake()
+    await load.publish(1)
+    await operator.split(stream.name)
+    await load.publish(1)
+    async with reading(stream.source(), intake):
+        await intake.until(40)
+        await until(lambda: not intake.unsettled)
+    again = SettlingIntake()
+    async with reading(stream.source(), again):
+        await load.publish(1)
+        await again.until(20)
+    assert {one.event.data for one in again.deliveries} == {b"2"}
+    assert len({one.partition for one in again.deliveries}) == 2
