@@ -168,10 +168,11 @@ def _report(results: Iterator[Mapping[str, str]], output: Format) -> int:
         told = list(results)
         write(document(told, output))
         return sum(1 for result in told if result["error"])
-    failed = count = 0
-    for count, result in enumerate(results, 1):
+    delivered = failed = 0
+    for result in results:
+        delivered += not result["error"]
         failed += bool(result["error"])
         write(f"{result['id'] or 'stopped'}: {result['error'] or 'delivered'}")
         sys.stdout.flush()
-    write(f"{count - failed} delivered, {failed} not")
+    write(f"{delivered} delivered, {failed} not")
     return failed
