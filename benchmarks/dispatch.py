@@ -15,9 +15,10 @@ import aiohttp
 from benchmarks.rounds import compare, server, table
 from gateway.context import Context
 from gateway.core.delivery import Answer, Delivery
-from gateway.core.dispatcher import Dispatcher, Limits, Route
+from gateway.core.dispatcher import Dispatcher
 from gateway.core.event import CloudEvent
 from gateway.core.progress import Progress
+from gateway.core.route import Limits, Route
 from gateway.core.shared import Shared
 from gateway.core.sink import Sink
 from gateway.http.client import Pool, PoolSettings

@@ -10,14 +10,14 @@ from aiohttp import web
 
 from gateway.context import Context, Secrets
 from gateway.core.budget import Budget
-from gateway.core.dispatcher import Limits
 from gateway.core.ledger import Ledger
 from gateway.core.progress import Progress, State
+from gateway.core.route import Limits
 from gateway.core.shared import Shared
 from gateway.core.supervisor import Restarts, Supervisor
 from gateway.dead_letters import DeadLetters
 from gateway.errors import ConfigError
-from gateway.http.endpoints import Endpoints
+from gateway.http.endpoints import Endpoints, FunctionKey
 from gateway.http.routes import RouteTable
 from gateway.http.server import Server
 from gateway.metrics import exposition
@@ -88,6 +88,10 @@ class Gateway:
     def apply(self, subscriptions: Iterable[Subscription]) -> None:
         """Run exactly `subscriptions` from now on."""
         self._supervisor.want(subscriptions)
+
+    def resume(self, function: FunctionKey) -> None:
+        """Try again what is parked for a function that has been changed."""
+        self._supervisor.resume(*function)
 
     async def run(self) -> None:
         """Serve until `stop`; returns when everything has drained and is closed."""

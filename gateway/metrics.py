@@ -64,6 +64,11 @@ _GAUGES: tuple[tuple[str, str, Callable[[Progress], float | None]], ...] = (
         "Received less all outcomes less in flight. Anything but 0 is a bug.",
         lambda p: p.books.drift,
     ),
+    (
+        "tidegate_breaker_open",
+        "1 while the function as a whole takes nothing and its source is paused.",
+        lambda p: float(p.breaker != "closed"),
+    ),
     ("tidegate_waiting", "Events between two attempts.", lambda p: p.waiting),
     ("tidegate_parked", "Events that hold their lane until someone acts.", lambda p: p.parked),
     (

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from gateway.context import Context
 from gateway.core.dead_letter import Letter
 from gateway.core.delivery import Delivery, Outcome
-from gateway.core.dispatcher import Dispatcher, Limits, Route
+from gateway.core.dispatcher import Dispatcher
 from gateway.core.progress import Progress
+from gateway.core.route import Limits, Route
 from gateway.core.source import Intake
 from gateway.errors import SinkUnavailable, SourceUnavailable
 from gateway.letters.selection import Selection

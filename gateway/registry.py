@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
 from gateway.context import Context
-from gateway.core.dispatcher import Route
+from gateway.core.route import News, Route
 from gateway.core.sink import Sink
 from gateway.core.source import Source
 from gateway.errors import ConfigError
@@ -28,6 +28,7 @@ SINKS: Mapping[str, str] = {
     "file": "gateway.sinks.file:FileSink",
     "function": "gateway.sinks.function:FunctionSink",
     "http": "gateway.sinks.http:HttpSink",
+    "kafka": "gateway.sinks.kafka:KafkaSink",
     "nats": "gateway.sinks.nats:NatsSink",
 }
 """Sink name -> import string of a class that takes (subscription, context)."""
@@ -42,7 +43,17 @@ def build(subscription: Subscription, context: Context) -> Route:
     # Before the function's sink: it may be refused, and that one would have to be closed.
     dead_letter = dead_letter_sink(subscription, context)
     sink: Sink = function_sink(subscription, context)
-    return Route(source, sink, dead_letter)
+    return Route(source, sink, dead_letter, _news(subscription, context))
+
+
+def _news(subscription: Subscription, context: Context) -> News:
+    """Return how to hear that processes of the function take calls."""
+    key = (subscription.namespace, subscription.function)
+
+    def news(react: Callable[[], None]) -> Callable[[], None]:
+        return context.endpoints.watch(key, lambda ready: react() if ready else None)
+
+    return news
 
 
 def source_class(subscription: Subscription) -> Any:

@@ -41,7 +41,7 @@ class HttpSettings:
     """Longest life of a connection: behind a ClusterIP only new ones reach new pods."""
 
     answer_limit: int = 1024 * 1024
-    """Longest answer that is held for a caller who needs it whole; a longer one is cut off."""
+    """Longest answer to an event that is held; of a longer one only the status counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,6 @@ class NatsSettings:
 
     connect_timeout: float = 5.0
     """For one attempt to connect."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetterSettings:
-    """Dead letters that are kept on this machine."""
-
-    folder: Path | None = None
-    """Where `deadLetter: {file: …}` is, unless it is absolute. None where there is no such disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +119,14 @@ class KafkaSettings:
 
     window: int = 10_000
     """Records of a partition above its oldest unsettled one."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterSettings:
+    """Dead letters that are kept on this machine."""
+
+    folder: Path | None = None
+    """Where `deadLetter: {file: …}` is, unless it is absolute. None where there is no such disk."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from gateway.core.allowance import Allowance
-from gateway.core.budget import Budget
+from gateway.core.breaker import is_systemic
 from gateway.core.delivery import Delivery, Outcome
 from gateway.core.filters import accept
+from gateway.core.guard import Guard
 from gateway.core.lanes import Lanes
 from gateway.core.progress import Progress, State
+from gateway.core.resting import Condemned, Resting
 from gateway.core.retry import RetryPolicy, too_old
-from gateway.core.sink import Sink
-from gateway.core.source import Source
+from gateway.core.route import Limits, Route
 from gateway.errors import (
     AttemptTimeout,
     CallerGone,
     ConfigError,
     EventExpired,
     EventRejected,
+    NoEndpoint,
     SinkUnavailable,
     SourceUnavailable,
 )
@@ -31,25 +32,6 @@ logger = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT = 10.0
 """Seconds that a source has to write out what was settled; it promises to need fewer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one dispatcher may hold, and how long a drain may take, in seconds."""
-
-    events: int = 1024
-    bytes: int = 16 * 1024 * 1024
-    drain_timeout: float = 20.0
-    budget: Budget = field(default_factory=lambda: Budget(128 * 1024 * 1024))
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where one subscription's events come from and go to."""
-
-    source: Source
-    sink: Sink
-    dead_letter: Sink | None = None
 
 
 class Dispatcher:
@@ -89,10 +71,10 @@ class Dispatcher:
         self._retry = RetryPolicy(policy)
         self._lanes = Lanes(policy.ordering)
         self._active: dict[Delivery, asyncio.Task[None]] = {}
-        self._waiting: dict[Delivery, asyncio.TimerHandle] = {}
-        self._parked: set[Delivery] = set()
-        self._condemned: dict[Delivery, int] = {}
+        self._resting = Resting(progress)
+        self._condemned = Condemned(progress)
         self._cancelled: set[Delivery] = set()
+        self._guard = Guard(subscription, progress, limits.breaker, self._work_on)
         self._allowance = Allowance(limits.events, limits.bytes, limits.budget)
         self._workers = 0
         self._draining = False
@@ -107,6 +89,7 @@ class Dispatcher:
 
         Raises the `ConfigError` or `SourceUnavailable` that ended the source, after the drain.
         """
+        unwatch = self._route.news(self.destination_changed) if self._route.news else None
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -117,7 +100,9 @@ class Dispatcher:
                 finally:
                     self._abort()
         finally:
-            self._release([*self._resting(), *self._active])
+            if unwatch is not None:
+                unwatch()
+            self._release([*self._at_rest(), *self._active])
             self._active.clear()
             await self._close_source()
         if self._failure is not None:
@@ -130,12 +115,27 @@ class Dispatcher:
         if self._reading is not None:
             self._reading.cancel()
 
+    def resume(self) -> None:
+        """Begin anew with what is parked: whoever calls has mended what it failed on."""
+        for delivery in self._resting.parked:
+            delivery.attempts = 0
+            self._retry_now(delivery)
+
+    def destination_changed(self) -> None:
+        """Try now what waits for a destination that was not there."""
+        for delivery in self._resting.waiting:
+            if isinstance(delivery.last_error, NoEndpoint):
+                self._retry_now(delivery)
+        self._guard.hurry()
+
     # The intake: what the source calls.
 
     @property
     def credit(self) -> int:
-        """See `Intake.credit`."""
-        return self._allowance.credit
+        """See `Intake.credit`. None while the breaker is open, but for an event to probe with."""
+        if not self._guard.pausing:
+            return self._allowance.credit
+        return 0 if self._allowance.held else min(self._allowance.credit, 1)
 
     def push(self, deliveries: Sequence[Delivery]) -> None:
         """See `Intake.push`. A filtered delivery is settled before this returns."""
@@ -155,6 +155,9 @@ class Dispatcher:
     async def room(self) -> None:
         """See `Intake.room`."""
         await self._allowance.room()
+        while self._guard.pausing and self._allowance.held:
+            await self._guard.over()
+            await self._allowance.room()
 
     def polled(self) -> None:
         """See `Intake.polled`."""
@@ -174,21 +177,22 @@ class Dispatcher:
         self._cancelled.add(delivery)
         if delivery in self._active:
             self._active[delivery].cancel()
-        elif delivery in self._waiting or delivery in self._parked:
-            self._unwait(delivery)
-            self._unpark(delivery, Outcome.DROPPED)
+        elif delivery in self._resting:
+            self._resting.remove(delivery)
+            self._end(delivery, Outcome.DROPPED)
+            self._work_on()
 
     # Working.
 
     def _work_on(self) -> None:
-        """Have a worker for each delivery that is ready, up to the concurrency.
+        """Have a worker for each delivery that is ready, up to what the breaker allows.
 
         Those that were called for and have not begun yet will take one each, too.
         """
         if self._group is None:
             return
         wanted = self._lanes.ready - self._starting
-        for _ in range(min(wanted, self._policy.concurrency - self._workers)):
+        for _ in range(min(wanted, self._guard.limit - self._workers)):
             self._workers += 1
             self._starting += 1
             self._group.create_task(self._work(), name=self._id)
@@ -200,7 +204,10 @@ class Dispatcher:
         assert task is not None
         in_order = False
         try:
-            while (delivery := self._lanes.take()) is not None:
+            while self._workers <= self._guard.limit:
+                delivery = self._lanes.take()
+                if delivery is None:
+                    break
                 self._active[delivery] = task
                 try:
                     if self._is_special(delivery):
@@ -250,6 +257,7 @@ class Dispatcher:
         except EventRejected as error:
             self._note("rejected", error)
             delivery.attempts += 1
+            self._guard.answered()
             await self._give_up(delivery, error)
         except CallerGone as error:
             delivery.last_error = error
@@ -259,12 +267,17 @@ class Dispatcher:
             self._progress.attempts["success"] += 1
             self._progress.durations.observe(self._clock() - started)
             self._end(delivery, Outcome.DELIVERED)
+            self._guard.answered()
 
     async def _unavailable(self, delivery: Delivery, error: SinkUnavailable) -> None:
         """Try again later, or give up. A caller does not wait for an endpoint without end."""
         delivery.failed(error)
         if delivery.call is not None or self._retry.charges(error):
             delivery.attempts += 1
+        if not is_systemic(error):
+            self._guard.answered()
+        elif delivery.call is None:
+            self._guard.suspect(delivery, error)
         if self._retry.exhausted(delivery) or not self._retry.covers(error):
             await self._give_up(delivery, error)
         else:
@@ -275,7 +288,7 @@ class Dispatcher:
         delivery.failed(error)
         match self._policy.on_exhausted:
             case OnExhausted.DEAD_LETTER if self._route.dead_letter is not None:
-                self._condemned[delivery] = 0
+                self._condemned.add(delivery)
                 await self._dead_letter(delivery)
             case _ if delivery.call is not None:
                 self._end(delivery, Outcome.RELEASED)
@@ -292,30 +305,21 @@ class Dispatcher:
         try:
             await sink.send(delivery, deadline)
         except (SinkUnavailable, EventRejected, CallerGone) as error:
-            self._condemned[delivery] += 1
+            tries = self._condemned.refused(delivery)
             self._progress.last_error = f"dead letter of {delivery.event.id}: {error}"
-            if self._condemned[delivery] == 1:
+            if tries == 1:
                 message = "%s: dead letter of %s not written, trying until it is: %s"
                 logger.warning(message, self._id, delivery.event.id, error)
-            self._note_unwritten()
-            self._wait(delivery, self._retry.delay(self._condemned[delivery]))
+            self._wait(delivery, self._retry.delay(tries))
         else:
             self._end(delivery, Outcome.DEAD_LETTERED)
-
-    def _note_unwritten(self) -> None:
-        """Publish how many dead letters their target did not take; say when it takes all again."""
-        before = self._progress.unwritten
-        self._progress.unwritten = sum(1 for tries in self._condemned.values() if tries)
-        if before and not self._progress.unwritten:
-            logger.info("%s: dead letters are written again", self._id)
 
     def _park(self, delivery: Delivery, error: Exception) -> None:
         if self._draining:
             self._end(delivery, Outcome.RELEASED)
             return
         self._active.pop(delivery, None)
-        self._parked.add(delivery)
-        self._progress.parked = len(self._parked)
+        self._resting.park(delivery)
         logger.error(
             "%s: parked %s after %d attempts: %s; mend the function, or set delivery.deadLetter "
             "or delivery.onExhausted: drop",
@@ -325,13 +329,6 @@ class Dispatcher:
             error,
         )
 
-    def _unpark(self, delivery: Delivery, outcome: Outcome) -> None:
-        """End a delivery that no worker holds, and have its successor worked on."""
-        self._parked.discard(delivery)
-        self._progress.parked = len(self._parked)
-        self._end(delivery, outcome)
-        self._work_on()
-
     # Waiting between attempts.
 
     def _wait(self, delivery: Delivery, delay: float) -> None:
@@ -339,29 +336,21 @@ class Dispatcher:
             self._end(delivery, Outcome.RELEASED)
             return
         self._active.pop(delivery, None)
-        loop = asyncio.get_running_loop()
-        self._waiting[delivery] = loop.call_later(delay, self._retry_now, delivery)
-        self._progress.waiting = len(self._waiting)
+        self._resting.wait(delivery, delay, self._retry_now)
 
     def _retry_now(self, delivery: Delivery) -> None:
-        self._unwait(delivery)
+        self._resting.remove(delivery)
         self._lanes.again(delivery)
         self._work_on()
-
-    def _unwait(self, delivery: Delivery) -> None:
-        timer = self._waiting.pop(delivery, None)
-        if timer is not None:
-            timer.cancel()
-        self._progress.waiting = len(self._waiting)
 
     # Ending.
 
     def _end(self, delivery: Delivery, outcome: Outcome) -> None:
         """Settle a delivery that holds a lane, and let its successor go."""
         self._active.pop(delivery, None)
-        if self._condemned:
-            self._condemned.pop(delivery, None)
-            self._note_unwritten()
+        if self._condemned and self._condemned.forget(delivery):
+            logger.info("%s: dead letters are written again", self._id)
+        self._guard.ended(delivery)
         if self._cancelled:
             self._cancelled.discard(delivery)
         self._lanes.leave(delivery)
@@ -374,28 +363,23 @@ class Dispatcher:
         self._allowance.give_back(delivery.size)
         if not self._allowance.held:
             self._idle.set()
+            self._guard.nothing_held()
 
     def _release(self, deliveries: Iterable[Delivery]) -> None:
         """Hand `deliveries` back. Their lanes are past: nothing is taken any more."""
         for delivery in deliveries:
             self._settle(delivery, Outcome.RELEASED)
 
-    def _resting(self) -> list[Delivery]:
+    def _at_rest(self) -> list[Delivery]:
         """Remove and return everything that is held and that no worker is at."""
-        for timer in self._waiting.values():
-            timer.cancel()
-        left = [*self._lanes.clear(), *self._waiting, *self._parked]
-        self._waiting.clear()
-        self._parked.clear()
+        left = [*self._lanes.clear(), *self._resting.clear()]
         for delivery in left:
-            self._condemned.pop(delivery, None)
-            self._note_unwritten()
-        self._progress.waiting = self._progress.parked = self._progress.unwritten = 0
+            self._condemned.forget(delivery)
         return left
 
     def _holding(self) -> int:
         """Count what is held where it is held, for the balance."""
-        return len(self._lanes) + len(self._active) + len(self._waiting) + len(self._parked)
+        return len(self._lanes) + len(self._active) + len(self._resting)
 
     # Lifecycle.
 
@@ -415,9 +399,11 @@ class Dispatcher:
         self._progress.state = State.DRAINING
         self._draining = True
         if self._route.source.redelivers:
-            self._release(self._resting())
-        for delivery in tuple(self._parked):
-            self._unpark(delivery, Outcome.RELEASED)
+            self._release(self._at_rest())
+        for delivery in self._resting.parked:
+            self._resting.remove(delivery)
+            self._end(delivery, Outcome.RELEASED)
+        self._work_on()
         try:
             async with asyncio.timeout(self._limits.drain_timeout):
                 while self._allowance.held:
@@ -434,7 +420,8 @@ class Dispatcher:
     def _abort(self) -> None:
         """Start nothing any more, and end the attempts that are under way."""
         self._group = None
-        self._release(self._resting())
+        self._guard.close()
+        self._release(self._at_rest())
         for worker in self._active.values():
             worker.cancel()
 

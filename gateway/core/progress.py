@@ -86,6 +86,9 @@ class Progress:
     unwritten: int = 0
     """Dead letters that their target has refused so far; they hold their lanes meanwhile."""
 
+    breaker: str = "closed"
+    """`open` and `halfOpen` while the function as a whole takes nothing; see `Breaker`."""
+
     last_error: str = ""
     restarts: int = 0
     lag_events: int | None = None

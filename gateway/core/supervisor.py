@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from gateway.core.dispatcher import Dispatcher, Limits, Route
+from gateway.core.dispatcher import Dispatcher
 from gateway.core.progress import Progress, State
+from gateway.core.route import Limits, Route
 from gateway.errors import ConfigError, SourceUnavailable
 from tidegate.api.subscription import Subscription
 
@@ -90,6 +91,15 @@ class Supervisor:
         for entry in list(self._entries.values()):  # a scrape's thread must not see it change
             if entry.wanted is not None:
                 yield entry.wanted, entry.progress
+
+    def resume(self, namespace: str, function: str) -> None:
+        """Begin anew with what is parked for `function`: it has been mended."""
+        for entry in self._entries.values():
+            wanted = entry.wanted
+            if wanted is None or (wanted.namespace, wanted.function) != (namespace, function):
+                continue
+            if entry.dispatcher is not None:
+                entry.dispatcher.resume()
 
     async def run(self) -> None:
         """Work until `stop`; returns when every dispatcher has drained."""

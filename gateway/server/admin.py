@@ -94,6 +94,7 @@ def row(subscription: Subscription, progress: Progress) -> dict[str, object]:
         "drift": books.drift,
         "waiting": progress.waiting,
         "parked": progress.parked,
+        "breaker": progress.breaker,
         "lag": progress.lag_events,
         "restarts": progress.restarts,
         "lastError": progress.last_error,

@@ -76,11 +76,12 @@ class HttpSource:
         try:
             await asyncio.Event().wait()
         finally:
-            self._routes.remove(self._route)
             self._intake = None
 
     async def close(self) -> None:
-        """See `Source.close`. Callers who still wait were answered when the drain ended."""
+        """See `Source.close`. Until now, while the drain lasted, callers were told to come again:
+        the route is not gone, its trigger is being changed."""
+        self._routes.remove(self._route)
 
     def accept(self, request: Request, rest: str) -> None:
         """Take a request whose body is complete. `rest` is the path below the route."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import nats
 import pytest
 from aiohttp import web
+from aiokafka import AIOKafkaConsumer
 
 from gateway.context import Context
 from gateway.core.cloudevents import event_from_json
@@ -20,14 +21,16 @@ from gateway.errors import AttemptTimeout, EventRejected, SinkUnavailable
 from gateway.http.endpoints import Endpoints
 from gateway.http.routes import RouteTable
 from gateway.registry import SINKS
-from gateway.settings import DeadLetterSettings, NatsSettings, Settings
+from gateway.settings import DeadLetterSettings, KafkaSettings, NatsSettings, Settings
 from gateway.sinks.file import FileSink
 from gateway.sinks.function import FunctionSink
 from gateway.sinks.http import HttpSink
+from gateway.sinks.kafka import KafkaSink
 from gateway.sinks.memory import MemorySink
 from gateway.sinks.nats import NatsSink
 from gateway.stores.memory import MemoryLedger
 from tests.fakes.function_server import function_server
+from tests.fakes.kafka_broker import ApacheKafka
 from tests.fakes.nats_server import NatsServer
 from tests.support.events import delivery, subscription
 from tests.support.gateways import DictSecrets
@@ -40,6 +43,8 @@ class SinkHarness:
     mood = "take"
     cannot: frozenset[str] = frozenset()
     """Of: refuse, hang, name a time. What the destination has no notion of."""
+    slow = False
+    """Whether the destination takes seconds to start, so that it is left to the slow lane."""
 
     def __init__(self, folder: Path) -> None:
         """`folder` is free for whatever the destination keeps."""
@@ -183,11 +188,54 @@ class NatsHarness(SinkHarness):
         return [(one.headers or {})["ce-id"] for one in stored]
 
 
+class KafkaHarness(SinkHarness):
+    """Apache Kafka: the broker in memory knows no idempotent producers."""
+
+    cannot = frozenset({"refuse", "name a time"})
+    slow = True
+
+    async def start(self, stack: AsyncExitStack) -> Sink:
+        if missing := ApacheKafka.missing():
+            pytest.skip(missing)
+        self.broker = ApacheKafka(self.folder / "kafka")
+        await self.broker.start()
+        stack.push_async_callback(self.broker.stop)
+        await self.broker.create_topic("dead")
+        kafka = KafkaSettings(brokers=(self.broker.address,), request_timeout=2, connect_timeout=2)
+        target = DeadLetter("kafka", "dead")
+        return KafkaSink(subscription(dead_letter=target), context(Settings(kafka=kafka)))
+
+    async def be(self, mood: str) -> None:
+        match mood:
+            case "be away":
+                await self.broker.stop()
+            case "hang":
+                self.broker.freeze()
+            case "take" if self.mood == "be away":
+                await self.broker.start()
+            case "take":
+                self.broker.thaw()
+        self.mood = mood
+
+    async def taken(self) -> list[str]:
+        consumer = AIOKafkaConsumer("dead", bootstrap_servers=self.broker.address)
+        await consumer.start()
+        try:
+            (partition,) = consumer.assignment()
+            (end,) = (await consumer.end_offsets([partition])).values()
+            await consumer.seek_to_beginning(partition)
+            records = [await consumer.getone() for _ in range(end)]
+        finally:
+            await consumer.stop()
+        return [dict(one.headers)["ce_id"].decode() for one in records]
+
+
 HARNESSES: dict[str, type[SinkHarness]] = {
     "memory": MemoryHarness,
     "file": FileHarness,
     "function": FunctionHarness,
     "http": HttpHarness,
+    "kafka": KafkaHarness,
     "nats": NatsHarness,
 }
 
@@ -212,7 +260,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test on every harness whose destination has the notions that the test needs."""
     if "bench" in metafunc.fixturenames:
         needed = {mark.args[0] for mark in metafunc.definition.iter_markers("needs")}
-        able = [name for name, one in sorted(HARNESSES.items()) if not needed & one.cannot]
+        able = [
+            pytest.param(name, marks=[pytest.mark.slow] if one.slow else [])
+            for name, one in sorted(HARNESSES.items())
+            if not needed & one.cannot
+        ]
         metafunc.parametrize("bench", able, indirect=True)
 
 

@@ -290,6 +290,31 @@ async def test_retries_stay_hidden_until_the_last_attempt() -> None:
         assert len(function.seen) == 3
 
 
+async def test_a_trigger_that_is_being_changed_says_come_again() -> None:
+    go_on = asyncio.Event()
+
+    async def wait(_: web.Request, __: bytes) -> web.Response:
+        await go_on.wait()
+        return web.Response(text="finished")
+
+    async with (
+        function_server(wait) as function,
+        running_gateway([route()], {"hello": [function.address]}) as gate,
+    ):
+        first = asyncio.create_task(gate.client.get(gate.url))
+        await function.until(1)
+        gate.gateway.apply([route(concurrency=8)])
+        await until(lambda: gate.progress("web").state is State.DRAINING, timeout=5)
+        async with gate.client.get(gate.url) as late:
+            assert (late.status, late.headers["Retry-After"]) == (503, "1")
+        go_on.set()
+        async with await first as answer:
+            assert await answer.text() == "finished"
+        await until(lambda: gate.progress("web").state is State.RUNNING, timeout=5)
+        async with gate.client.get(gate.url) as answer:
+            assert answer.status == 200
+
+
 async def test_a_stop_lets_calls_end_and_turns_new_ones_away() -> None:
     go_on = asyncio.Event()
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from gateway.context import Context
 from gateway.core.delivery import Delivery
-from gateway.core.dispatcher import Dispatcher, Limits, Route
+from gateway.core.dispatcher import Dispatcher
 from gateway.core.progress import Progress
+from gateway.core.route import Limits, Route
 from gateway.core.shared import Shared
 from gateway.settings import KafkaSettings, Settings
 from gateway.sources.kafka import KafkaSource

@@ -7,8 +7,9 @@ import asyncio
 from nats.aio.client import Client
 
 from gateway.core.delivery import Answer, Delivery
-from gateway.core.dispatcher import Dispatcher, Limits, Route
+from gateway.core.dispatcher import Dispatcher
 from gateway.core.progress import Progress
+from gateway.core.route import Limits, Route
 from gateway.errors import SinkUnavailable
 from gateway.sources.nats import NatsSource
 from tests.fakes.nats_server import NatsServer

@@ -116,6 +116,19 @@ async def test_a_changed_file_is_taken_up_and_a_broken_one_keeps_what_ran(up: Up
     assert (await up.command("function", "call", "hello")).code == 2
 
 
+async def test_a_mended_function_gets_what_was_parked_for_it(tmp_path: Path) -> None:
+    broken = function("raise ValueError('a mistake')") + stream().replace("retry: -1", "retry: 0")
+    (tmp_path / "all.yaml").write_text(broken)
+    async with running(tmp_path) as up:
+        await up.says("default/hello: takes calls")
+        published = await up.command("publish", "nats", "-j", "orders.new", "one")
+        assert published.code == 0, published.err
+        await up.counts("orders", parked=1)
+        (tmp_path / "all.yaml").write_text(broken.replace("raise ValueError('a mistake')", "pass"))
+        row = await up.counts("orders", delivered=1)
+        assert (row["parked"], row["drift"]) == (0, 0)
+
+
 async def test_a_new_folder_with_manifests_is_seen(up: Up) -> None:
     (up.folder / "more").mkdir()
     (up.folder / "more" / "other.yaml").write_text(function("return 'other'", name="other"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runtimes.catalog import RUNTIMES, SUCCESSORS
 from tidegate.api.check import Known, check
+from tidegate.api.function import Function
 from tidegate.api.http_trigger import HTTPTrigger
 from tidegate.api.kinds import CORE_KINDS, CUSTOM_KINDS
 from tidegate.api.loader import load
@@ -86,6 +87,16 @@ class Manifests:
             kept=tuple(name for name, one in self._running.items() if id(one) not in fresh),
             folders=found.folders,
         )
+
+
+def changed_functions(before: Iterable[Resource], now: Iterable[Resource]) -> set[tuple[str, str]]:
+    """Return namespace and name of the functions that were there and are different now."""
+    old = {str(one): one for one in before if isinstance(one, Function)}
+    return {
+        (one.namespace, one.name)
+        for one in now
+        if isinstance(one, Function) and str(one) in old and one != old[str(one)]
+    }
 
 
 def without_effect(resources: Iterable[Resource]) -> Iterator[Problem]:

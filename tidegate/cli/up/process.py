@@ -38,7 +38,7 @@ from tidegate.cli.up.balance import Balance
 from tidegate.cli.up.console import BOLD, Console
 from tidegate.cli.up.control import Control
 from tidegate.cli.up.dead_letters import DeadLetterRoutes
-from tidegate.cli.up.manifests import Manifests, Reading, known_here
+from tidegate.cli.up.manifests import Manifests, Reading, changed_functions, known_here
 from tidegate.cli.up.nats_server import NatsServer
 from tidegate.cli.up.options import UpOptions
 from tidegate.cli.up.secrets import FileSecrets
@@ -85,6 +85,7 @@ class Laptop:
         self._resources: tuple[Resource, ...] = ()
         self._reading: Reading | None = None
         self._addresses: dict[FunctionKey, tuple[tuple[str, int], ...]] = {}
+        self._mended: set[FunctionKey] = set()
         self._news = asyncio.Event()
         self._signals = signals
         letters = DeadLetterRoutes(lambda: self._gateway.dead_letters)
@@ -194,6 +195,7 @@ class Laptop:
     def _apply(self, reading: Reading) -> None:
         """Make the files' objects the ones that run, and say what changed and what is wrong."""
         self._tell(reading)
+        self._mended |= changed_functions(self._resources, reading.resources)
         self._reading, self._resources = reading, reading.resources
         self._secrets.replace(reading.resources)
         self._functions.want([self._local(one) for one in self._each_function()])
@@ -233,6 +235,9 @@ class Laptop:
         self._addresses[key] = addresses
         self._gateway.endpoints.set(key, addresses)
         self._news.set()
+        if key in self._mended and addresses and not set(before) & set(addresses):
+            self._mended.discard(key)
+            self._gateway.resume(key)
         name = "/".join(key)
         if self._signals.stop.is_set():
             return

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from gateway.core.delivery import Answer, Delivery, Outcome
-from gateway.core.dispatcher import Dispatcher, Limits, Route
+from gateway.core.dispatcher import Dispatcher
 from gateway.core.progress import Progress, State
+from gateway.core.route import Limits, Route
 from gateway.errors import (
     AlreadySettled,
     CallerGone,
@@ -370,3 +371,107 @@ async def test_a_burst_calls_for_one_worker_per_delivery() -> None:
         workers = [task for task in asyncio.all_tasks() if task.get_name() == subscription().id]
         assert len(workers) == 10
         await bench.sink.until(10)
+
+
+class Outage:
+    """A function that is away until it is mended; what came meanwhile is counted."""
+
+    def __init__(self) -> None:
+        self.over = False
+        self.refused = 0
+        self.at_once = self.peak = 0
+
+    async def __call__(self, delivery: Delivery) -> Answer | None:
+        if not self.over:
+            self.refused += 1
+            raise SinkUnavailable("connection refused")
+        self.at_once += 1
+        self.peak = max(self.peak, self.at_once)
+        await asyncio.sleep(0.01)
+        self.at_once -= 1
+        return None
+
+
+async def test_an_outage_pauses_the_source_and_costs_no_event_a_retry() -> None:
+    outage, log = Outage(), log_of(*map(str, range(500)))
+    limits = Limits(events=100)
+    async with dispatching(log, outage, retry=3, limits=limits, jitter=0) as bench:
+        await until(lambda: bench.progress.breaker == "open")
+        received = bench.progress.books.received
+        await asyncio.sleep(3600)
+        assert bench.progress.books.received == received
+        assert bench.progress.parked == 0
+        assert outage.refused < 3600 / 30 + 100
+        outage.over = True
+        await bench.sink.until(500)
+        assert bench.progress.breaker == "closed"
+    assert bench.outcomes() == {"delivered": 500}
+
+
+async def test_a_poison_event_goes_its_way_while_others_pass() -> None:
+    async def behave(delivery: Delivery) -> Answer | None:
+        if delivery.event.id == "13":
+            raise SinkUnavailable("it kills the process")
+        return None
+
+    policy = {"retry": 5, "on_exhausted": OnExhausted.DEAD_LETTER}
+    log = log_of(*map(str, range(100)))
+    async with dispatching(log, behave, **policy) as bench:
+        await bench.sink.until(99)
+        await bench.dead.until(1)
+    assert bench.outcomes() == {"delivered": 99, "deadLettered": 1}
+    assert bench.sink.attempts == 99 + 6
+
+
+async def test_what_the_function_answers_with_500_opens_nothing() -> None:
+    failing = Failing(SinkUnavailable("it answered 500", status=500))
+    log = log_of(*map(str, range(20)))
+    policy = {"retry": 1, "on_exhausted": OnExhausted.DEAD_LETTER}
+    async with dispatching(log, failing, **policy) as bench:
+        await bench.dead.until(20)
+        assert bench.progress.breaker == "closed"
+
+
+async def test_after_an_outage_the_concurrency_grows_from_one() -> None:
+    outage, log = Outage(), log_of(*map(str, range(60)))
+    async with dispatching(log, outage, jitter=0, concurrency=16) as bench:
+        await until(lambda: bench.progress.breaker == "open")
+        outage.over = True
+        await bench.sink.until(1)
+        assert outage.peak == 1
+        await bench.sink.until(60)
+        assert outage.peak == 16
+
+
+async def test_news_of_the_destination_ends_the_pause_at_once() -> None:
+    outage, reactions = Outage(), []
+    log = log_of(*map(str, range(50)))
+    progress, sink = Progress(), MemorySink(outage)
+
+    def news(react: Any) -> Any:
+        reactions.append(react)
+        return reactions.clear
+
+    route = Route(MemorySource(log), sink, news=news)
+    dispatcher = Dispatcher(subscription(backoff_max=3600), route, progress, Limits())
+    running = asyncio.create_task(dispatcher.run())
+    await until(lambda: progress.breaker == "open")
+    await asyncio.sleep(300)
+    outage.over = True
+    started = asyncio.get_running_loop().time()
+    reactions[0]()
+    await sink.until(10)
+    assert asyncio.get_running_loop().time() - started < 1
+    dispatcher.stop()
+    await running
+    assert reactions == []
+
+
+async def test_what_is_parked_begins_anew_when_it_is_resumed() -> None:
+    failing = Failing(SinkUnavailable("it answered 500", status=500), times=3)
+    async with dispatching(log_of("1"), failing, retry=2) as bench:
+        await until(lambda: bench.progress.parked == 1)
+        bench.dispatcher.resume()
+        await bench.sink.until(1)
+        assert bench.progress.parked == 0
+    assert bench.outcomes() == {"delivered": 1}

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from gateway.core.delivery import Answer, Delivery
-from gateway.core.dispatcher import Dispatcher, Limits, Route
+from gateway.core.dispatcher import Dispatcher
 from gateway.core.progress import Progress
+from gateway.core.route import Limits, Route
 from gateway.core.sink import Sink
 from gateway.core.source import Intake
 from gateway.errors import EventRejected, NoEndpoint, SinkUnavailable, SourceUnavailable

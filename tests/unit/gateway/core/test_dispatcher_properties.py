@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from gateway.core.checkpoint import Mark
 from gateway.core.delivery import Answer, Delivery, Outcome
-from gateway.core.dispatcher import Dispatcher, Limits, Route
+from gateway.core.dispatcher import Dispatcher
 from gateway.core.progress import Progress
+from gateway.core.route import Limits, Route
 from gateway.errors import (
     AttemptTimeout,
     CallerGone,

@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 
 from gateway.core.delivery import Answer, Delivery
-from gateway.core.dispatcher import Route
 from gateway.core.progress import Progress, State
+from gateway.core.route import Route
 from gateway.core.source import Intake
 from gateway.core.supervisor import Restarts, Supervisor
 from gateway.errors import ConfigError, SourceUnavailable

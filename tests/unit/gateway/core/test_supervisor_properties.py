@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.core.delivery import Answer, Delivery
-from gateway.core.dispatcher import Limits, Route
 from gateway.core.progress import State
+from gateway.core.route import Limits, Route
 from gateway.core.supervisor import Restarts, Supervisor
 from gateway.errors import ConfigError, SourceUnavailable
 from gateway.sinks.memory import MemorySink

@@ -1,0 +1,102 @@
+"""Deliveries that hold their lane while no worker is at them: waiting, parked, condemned."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from gateway.core.delivery import Delivery
+from gateway.core.progress import Progress
+
+
+class Resting:
+    """What waits for its next attempt, and what is parked until someone acts.
+
+    Publishes both counts. A delivery is in one place at a time; `remove` finds it.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._waiting: dict[Delivery, asyncio.TimerHandle] = {}
+        self._parked: set[Delivery] = set()
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._parked)
+
+    def __contains__(self, delivery: Delivery) -> bool:
+        return delivery in self._waiting or delivery in self._parked
+
+    @property
+    def waiting(self) -> tuple[Delivery, ...]:
+        """The deliveries between two attempts."""
+        return tuple(self._waiting)
+
+    @property
+    def parked(self) -> tuple[Delivery, ...]:
+        """The deliveries that nothing but an act of somebody moves."""
+        return tuple(self._parked)
+
+    def wait(self, delivery: Delivery, delay: float, wake: Callable[[Delivery], None]) -> None:
+        """Have `wake` called with `delivery` after `delay` seconds."""
+        loop = asyncio.get_running_loop()
+        self._waiting[delivery] = loop.call_later(delay, wake, delivery)
+        self._publish()
+
+    def park(self, delivery: Delivery) -> None:
+        """Keep `delivery` until it is removed."""
+        self._parked.add(delivery)
+        self._publish()
+
+    def remove(self, delivery: Delivery) -> None:
+        """Let `delivery` go, and its timer with it."""
+        timer = self._waiting.pop(delivery, None)
+        if timer is not None:
+            timer.cancel()
+        self._parked.discard(delivery)
+        self._publish()
+
+    def clear(self) -> list[Delivery]:
+        """Remove and return everything."""
+        for timer in self._waiting.values():
+            timer.cancel()
+        left = [*self._waiting, *self._parked]
+        self._waiting.clear()
+        self._parked.clear()
+        self._publish()
+        return left
+
+    def _publish(self) -> None:
+        self._progress.waiting = len(self._waiting)
+        self._progress.parked = len(self._parked)
+
+
+class Condemned:
+    """Deliveries that go to the dead-letter sink, and how often it has refused each."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tries: dict[Delivery, int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._tries)
+
+    def __contains__(self, delivery: Delivery) -> bool:
+        return delivery in self._tries
+
+    def add(self, delivery: Delivery) -> None:
+        """From now on `delivery` is a dead letter."""
+        self._tries[delivery] = 0
+
+    def refused(self, delivery: Delivery) -> int:
+        """Count a write that failed; return how many did for this delivery."""
+        self._tries[delivery] += 1
+        if self._tries[delivery] == 1:
+            self._progress.unwritten += 1
+        return self._tries[delivery]
+
+    def forget(self, delivery: Delivery) -> bool:
+        """Remove `delivery`; return whether it was the last of those that had been refused."""
+        if not self._tries.pop(delivery, 0):
+            return False
+        self._progress.unwritten -= 1
+        return not self._progress.unwritten
