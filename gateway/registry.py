@@ -77,11 +77,6 @@ def dead_letter_sink(subscription: Subscription, context: Context) -> Sink | Non
     target = subscription.policy.dead_letter
     if target is None:
         return None
-    if target.kind not in SINKS:
-        raise ConfigError(
-            f"{subscription.id}: this version writes no dead letters to {target.kind}; "
-            f"set one of {', '.join(SINKS)}"
-        )
     if target.kind == "function":
         sink = function_sink(_redirected(subscription, target.target), context)
     else:
