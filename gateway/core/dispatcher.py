@@ -257,7 +257,8 @@ class Dispatcher:
         except EventRejected as error:
             self._note("rejected", error)
             delivery.attempts += 1
-            self._guard.answered()
+            if self._guard.alert:
+                self._guard.answered()
             await self._give_up(delivery, error)
         except CallerGone as error:
             delivery.last_error = error
@@ -267,7 +268,8 @@ class Dispatcher:
             self._progress.attempts["success"] += 1
             self._progress.durations.observe(self._clock() - started)
             self._end(delivery, Outcome.DELIVERED)
-            self._guard.answered()
+            if self._guard.alert:
+                self._guard.answered()
 
     async def _unavailable(self, delivery: Delivery, error: SinkUnavailable) -> None:
         """Try again later, or give up. A caller does not wait for an endpoint without end."""
@@ -275,7 +277,8 @@ class Dispatcher:
         if delivery.call is not None or self._retry.charges(error):
             delivery.attempts += 1
         if not is_systemic(error):
-            self._guard.answered()
+            if self._guard.alert:
+                self._guard.answered()
         elif delivery.call is None:
             self._guard.suspect(delivery, error)
         if self._retry.exhausted(delivery) or not self._retry.covers(error):
@@ -350,7 +353,8 @@ class Dispatcher:
         self._active.pop(delivery, None)
         if self._condemned and self._condemned.forget(delivery):
             logger.info("%s: dead letters are written again", self._id)
-        self._guard.ended(delivery)
+        if self._guard.alert:
+            self._guard.ended(delivery)
         if self._cancelled:
             self._cancelled.discard(delivery)
         self._lanes.leave(delivery)

@@ -18,7 +18,8 @@ logger = logging.getLogger(__name__)
 class Guard:
     """Pauses a dispatcher while its destination as a whole is away, at no event's cost.
 
-    `limit` is how many attempts may be under way; whenever it rises, `work_on` is called.
+    `limit` is how many attempts may be under way; whenever it rises, `work_on` is called. `alert`
+    says whether an answer or an end is news here; plain values, read for every event.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Guard:
         self._timer: asyncio.TimerHandle | None = None
         self._over = asyncio.Event()
         self.limit = self._concurrency
+        self.alert = False
 
     @property
     def pausing(self) -> bool:
@@ -54,6 +56,7 @@ class Guard:
     def suspect(self, delivery: Delivery, error: SinkUnavailable) -> None:
         """Note a failure that may be the system's; pause when it is."""
         opened = self._breaker.failed(delivery)
+        self.alert = True
         if self._breaker.state is not BreakerState.OPEN:
             return
         for forgiven, attempts in self._breaker.forgiven().items():
@@ -63,8 +66,6 @@ class Guard:
 
     def answered(self) -> None:
         """Note that the destination is there, whatever it said; after failures, go on slowly."""
-        if not self._breaker.alert:
-            return
         paused = self.pausing
         self._breaker.succeeded()
         self._publish()
@@ -75,8 +76,7 @@ class Guard:
 
     def ended(self, delivery: Delivery) -> None:
         """Forget a delivery that is settled."""
-        if self._breaker.alert:
-            self._breaker.ended(delivery)
+        self._breaker.ended(delivery)
 
     def hurry(self) -> None:
         """Probe now where a probe is to come."""
@@ -106,4 +106,5 @@ class Guard:
 
     def _publish(self) -> None:
         self.limit = self._breaker.allowed(self._concurrency)
+        self.alert = self._breaker.alert
         self._progress.breaker = self._breaker.state.value

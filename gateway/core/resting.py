@@ -70,33 +70,30 @@ class Resting:
         self._progress.parked = len(self._parked)
 
 
-class Condemned:
-    """Deliveries that go to the dead-letter sink, and how often it has refused each."""
+class Condemned(dict[Delivery, int]):
+    """Deliveries that go to the dead-letter sink, and how often it has refused each.
+
+    A dict, since "is there any" and "is this one" are asked for every event.
+    """
 
     def __init__(self, progress: Progress) -> None:
+        super().__init__()
         self._progress = progress
-        self._tries: dict[Delivery, int] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._tries)
-
-    def __contains__(self, delivery: Delivery) -> bool:
-        return delivery in self._tries
 
     def add(self, delivery: Delivery) -> None:
         """From now on `delivery` is a dead letter."""
-        self._tries[delivery] = 0
+        self[delivery] = 0
 
     def refused(self, delivery: Delivery) -> int:
         """Count a write that failed; return how many did for this delivery."""
-        self._tries[delivery] += 1
-        if self._tries[delivery] == 1:
+        self[delivery] += 1
+        if self[delivery] == 1:
             self._progress.unwritten += 1
-        return self._tries[delivery]
+        return self[delivery]
 
     def forget(self, delivery: Delivery) -> bool:
         """Remove `delivery`; return whether it was the last of those that had been refused."""
-        if not self._tries.pop(delivery, 0):
+        if not self.pop(delivery, 0):
             return False
         self._progress.unwritten -= 1
         return not self._progress.unwritten
