@@ -161,13 +161,19 @@ class TansuBroker(KafkaBroker):
 class ApacheKafka(KafkaBroker):
     """Apache Kafka itself: one KRaft node that keeps its log over a kill.
 
-    `config` is added to its properties.
+    With `users` (name -> password) it listens at `guarded_address` as well, where one must log in.
     """
 
-    def __init__(self, folder: Path, **config: str) -> None:
+    def __init__(self, folder: Path, users: Mapping[str, str] | None = None) -> None:
         super().__init__(folder)
         self._controller = free_port()
-        self._config = config
+        self._guarded = free_port()
+        self._users = dict(users or {})
+
+    @property
+    def guarded_address(self) -> str:
+        """Where clients connect that log in."""
+        return f"127.0.0.1:{self._guarded}"
 
     @staticmethod
     def missing() -> str:
@@ -188,7 +194,12 @@ class ApacheKafka(KafkaBroker):
     async def _format(self, jars: Path, properties: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool = ("java", "-cp", f"{jars}/*", "kafka.tools.StorageTool")
-        await _run(*tool, "format", f"--cluster-id={cluster}", "-c", str(properties))
+        scram = (
+            f"--add-scram={mechanism}=[name={name},password={password}]"
+            for name, password in self._users.items()
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
+        )
+        await _run(*tool, "format", f"--cluster-id={cluster}", "-c", str(properties), *scram)
 
     def _properties(self) -> str:
         broker, controller = self.address, f"127.0.0.1:{self._controller}"
@@ -208,9 +219,29 @@ class ApacheKafka(KafkaBroker):
             "group.initial.rebalance.delay.ms": "0",
             "group.min.session.timeout.ms": "500",
             "auto.create.topics.enable": "false",
-            **{name.replace("_", "."): value for name, value in self._config.items()},
         }
+        if self._users:
+            values |= self._guarded_values(broker, controller)
         return "".join(f"{name}={value}\n" for name, value in values.items())
+
+    def _guarded_values(self, broker: str, controller: str) -> dict[str, str]:
+        plain, prefix = "PLAINTEXT", "listener.name.sasl_plaintext"
+        known = "".join(f' user_{name}="{password}"' for name, password in self._users.items())
+        modules = "org.apache.kafka.common.security"
+        plain_login = f"{modules}.plain.PlainLoginModule required{known};"
+        scram = f"{modules}.scram.ScramLoginModule required;"
+        open_to_all = f"{plain}://{broker},SASL_{plain}://{self.guarded_address}"
+        return {
+            "listeners": f"{open_to_all},CONTROLLER://{controller}",
+            "advertised.listeners": open_to_all,
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,"
+            f"{plain}:{plain},SASL_{plain}:SASL_{plain}",
+            "inter.broker.listener.name": plain,
+            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+            f"{prefix}.plain.sasl.jaas.config": plain_login,
+            f"{prefix}.scram-sha-256.sasl.jaas.config": scram,
+            f"{prefix}.scram-sha-512.sasl.jaas.config": scram,
+        }
 
 
 async def kafka_jars() -> Path:

@@ -118,9 +118,8 @@ class Bench:
 
     def secret(self, **content: str) -> SecretRef:
         """Store a Secret; underscores in names stand for dots."""
-        self.secrets.content["default", "login"] = {
-            key.replace("_", "."): text.encode() for key, text in content.items()
-        }
+        encoded = {key.replace("_", "."): text.encode() for key, text in content.items()}
+        self.secrets = DictSecrets({("default", "login"): encoded})
         return SecretRef("login")
 
     async def stored(self) -> dict[int, tuple[int, str]]:
