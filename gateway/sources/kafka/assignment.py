@@ -13,7 +13,6 @@ from gateway.core.delivery import Delivery
 from gateway.errors import SourceUnavailable
 from gateway.settings import KafkaSettings
 from gateway.sources.kafka.client import Client, GenerationLost
-from gateway.sources.kafka.events import RecordEvents
 from gateway.sources.kafka.partition import NOTHING, Commitment, Held, Partition
 from gateway.sources.kafka.resume import Resume, decode
 from gateway.sources.kafka.starts import Starts
@@ -36,7 +35,6 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
         self._client = client
         self._starts = starts
         self._settings = settings
-        self._events = RecordEvents()
         self._held: dict[TopicPartition, Partition] = {}
         self._left: dict[TopicPartition, Partition] = {}
         self._generation = 0
@@ -106,7 +104,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
         for each, found in records.items():
             partition = self._held.get(each)
             if partition is not None:
-                batch += partition.deliveries(found, self._events)
+                batch += partition.deliveries(found)
         return batch
 
     def strand(self, partitions: Sequence[TopicPartition]) -> None:
@@ -195,8 +193,11 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
         return Partition(held, stored, resume, self._settled)
 
     def _settled(self) -> None:
-        self.advanced.set()
-        self.changed.set()
+        # Looking costs less than setting what is set, and this is on the path of every event.
+        if not self.advanced.is_set():
+            self.advanced.set()
+        if not self.changed.is_set():
+            self.changed.set()
 
     async def _drained(self) -> None:
         try:

@@ -37,8 +37,6 @@ RecordHeaders = Sequence[tuple[str, bytes | None]]
 class Record(Protocol):
     """What is read of a record."""
 
-    topic: str
-    partition: int
     offset: int
     timestamp: int
     """Milliseconds; -1 is none."""
@@ -49,26 +47,38 @@ class Record(Protocol):
 
 
 class RecordEvents:
-    """Makes events of records. Keeps only the text of the last second seen."""
+    """Makes events of one partition's records. Keeps only the text of the last second seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, topic: str, partition: int) -> None:
+        self._topic = topic
+        self._partition = str(partition)
+        self._source = f"kafka:{topic}"
+        self._id = f"{topic}/{partition}/"
+        self._subject = f"partition:{partition}#"
         self._second = -1
         self._second_text = ""
 
     def event(self, record: Record) -> CloudEvent:
         """Return the event that `record` carries, or is."""
-        topic, partition, offset = record.topic, str(record.partition), str(record.offset)
-        extensions = {"kafkatopic": topic, "kafkapartition": partition, "kafkaoffset": offset}
+        offset = str(record.offset)
+        extensions = {
+            "kafkatopic": self._topic,
+            "kafkapartition": self._partition,
+            "kafkaoffset": offset,
+        }
         if record.key:
             extensions["partitionkey"] = _text(record.key)
+        # By position: this is on the path of every event, where names cost a third more.
         wrapped = CloudEvent(
-            f"{topic}/{partition}/{offset}",
-            f"kafka:{topic}",
+            self._id + offset,
+            self._source,
             RECORD_TYPE,
-            f"partition:{partition}#{offset}",
+            self._subject + offset,
             self._time(record.timestamp),
-            extensions=extensions,
-            data=record.value,
+            None,
+            None,
+            extensions,
+            record.value,
         )
         return event_from_record(wrapped, record.headers) if record.headers else wrapped
 

@@ -52,6 +52,7 @@ class Partition:
         self._highest = max(resume.highest, resume.base - 1)
         self._checkpoint: Checkpoint[int] = Checkpoint(held.window)
         self._open: dict[int, Delivery] = {}
+        self._events = RecordEvents(*held.name)
         self._changed = changed
 
     @property
@@ -83,10 +84,10 @@ class Partition:
         self._crowded = not whole
         return Commitment(base, metadata)
 
-    def deliveries(self, records: Iterable[Record], events: RecordEvents) -> list[Delivery]:
+    def deliveries(self, records: Iterable[Record]) -> list[Delivery]:
         """Track `records` and return those that are to be delivered."""
         return [
-            self._delivery(record, self._checkpoint.track(record.offset), events)
+            self._delivery(record, self._checkpoint.track(record.offset))
             for record in records
             if self._is_new(record.offset)
         ]
@@ -110,19 +111,19 @@ class Partition:
             return False
         return True
 
-    def _delivery(self, record: Record, mark: Mark[int], events: RecordEvents) -> Delivery:
-        delivery = Delivery(events.event(record), self._settled, mark, record.key, self.name)
+    def _delivery(self, record: Record, mark: Mark[int]) -> Delivery:
+        delivery = Delivery(self._events.event(record), self._settled, mark, record.key, self.name)
         self._open[mark.position] = delivery
         if self._resume is not None:
             delivery.attempts = self._resume.attempts.get(mark.position, 0)
         return delivery
 
     def _settled(self, delivery: Delivery) -> None:
-        mark = delivery.position
-        assert isinstance(mark, Mark)
-        if delivery.outcome is not Outcome.RELEASED and mark.position in self._open:
-            del self._open[mark.position]
-            if mark.position > self._highest:
-                self._highest = mark.position
+        mark: Mark[int] = delivery.position  # type: ignore[assignment]  # set by _delivery
+        offset = mark.position
+        if delivery.outcome is not Outcome.RELEASED and offset in self._open:
+            del self._open[offset]
+            if offset > self._highest:
+                self._highest = offset
             self._checkpoint.resolve(mark)
         self._changed()

@@ -26,7 +26,7 @@ def event(value: bytes | None = b"hello", **fields: Any) -> CloudEvent:
         "serialized_value_size": 0,
         "headers": (),
     }
-    return RecordEvents().event(ConsumerRecord(**(values | fields)))
+    return RecordEvents("orders", 3).event(ConsumerRecord(**(values | fields)))
 
 
 def test_a_plain_record_is_wrapped_with_the_identity_of_its_position() -> None:
@@ -40,7 +40,7 @@ def test_a_plain_record_is_wrapped_with_the_identity_of_its_position() -> None:
 
 
 def test_the_second_is_written_anew_when_it_changes() -> None:
-    events = RecordEvents()
+    events = RecordEvents("t", 0)
     record = ConsumerRecord("t", 0, 0, 1999, 0, None, b"", None, 0, 0, ())
     assert events.event(record).time == "1970-01-01T00:00:01.999Z"
     later = ConsumerRecord("t", 0, 1, 2000, 0, None, b"", None, 0, 0, ())

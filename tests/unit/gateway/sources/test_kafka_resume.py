@@ -11,11 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.delivery import Delivery, Outcome
-from gateway.sources.kafka.events import RecordEvents
 from gateway.sources.kafka.partition import NOTHING, Commitment, Held, Partition
 from gateway.sources.kafka.resume import METADATA_LIMIT, Resume, decode, encode
-
-EVENTS = RecordEvents()
 
 
 def records(offsets: Iterable[int]) -> list[Any]:
@@ -92,7 +89,7 @@ def test_broken_text_of_ours_is_told(text: str) -> None:
 
 def test_only_the_settled_prefix_is_committed() -> None:
     one = partition()
-    deliveries = one.deliveries(records(range(5)), EVENTS)
+    deliveries = one.deliveries(records(range(5)))
     settle(deliveries, 0, 1, 3)
     offset, metadata = one.commitment()
     assert offset == 2
@@ -103,25 +100,25 @@ def test_only_the_settled_prefix_is_committed() -> None:
 
 def test_gaps_in_offsets_are_no_hindrance() -> None:
     one = partition()
-    deliveries = one.deliveries(records([3, 10, 11, 500]), EVENTS)
+    deliveries = one.deliveries(records([3, 10, 11, 500]))
     settle(deliveries, 0, 1, 2, 3)
     assert one.commitment() == Commitment(501)
 
 
 def test_what_was_released_stays_open() -> None:
     one = partition()
-    (only,) = one.deliveries(records([0]), EVENTS)
+    (only,) = one.deliveries(records([0]))
     only.settle(Outcome.RELEASED)
     assert one.commitment() == Commitment(0)
 
 
 def test_a_resumed_partition_delivers_only_what_was_open() -> None:
     first = partition()
-    deliveries = first.deliveries(records(range(10)), EVENTS)
+    deliveries = first.deliveries(records(range(10)))
     settle(deliveries, 0, 2, 3, 7)
     stored = first.commitment()
     second = partition(stored, decode(*stored))
-    again = second.deliveries(records(range(stored.offset, 12)), EVENTS)
+    again = second.deliveries(records(range(stored.offset, 12)))
     assert [offset_of(one) for one in again] == [1, 4, 5, 6, 8, 9, 10, 11]
     settle(again, *range(8))
     assert second.commitment() == Commitment(12)
@@ -129,12 +126,12 @@ def test_a_resumed_partition_delivers_only_what_was_open() -> None:
 
 def test_what_was_done_is_not_forgotten_before_it_is_read_again() -> None:
     first = partition()
-    deliveries = first.deliveries(records(range(10)), EVENTS)
+    deliveries = first.deliveries(records(range(10)))
     deliveries[6].attempts = 2
     settle(deliveries, 0, 2, 3, 7)
     stored = first.commitment()
     second = partition(stored, decode(*stored))
-    second.deliveries(records([1]), EVENTS)
+    second.deliveries(records([1]))
     offset, metadata = second.commitment()
     resume = decode(offset, metadata)
     assert [each for each in range(1, 10) if resume.is_done(each)] == [2, 3, 7]
@@ -143,13 +140,13 @@ def test_what_was_done_is_not_forgotten_before_it_is_read_again() -> None:
 
 def test_a_record_that_comes_twice_is_delivered_once() -> None:
     one = partition()
-    assert len(one.deliveries(records([0, 1]), EVENTS)) == 2
-    assert one.deliveries(records([0, 1]), EVENTS) == []
+    assert len(one.deliveries(records([0, 1]))) == 2
+    assert one.deliveries(records([0, 1])) == []
 
 
 def test_a_stuck_head_fills_the_window() -> None:
     one = partition(window=10)
-    deliveries = one.deliveries(records(range(10)), EVENTS)
+    deliveries = one.deliveries(records(range(10)))
     settle(deliveries, *range(1, 10))
     assert not one.readable
     settle(deliveries, 0)
@@ -159,7 +156,7 @@ def test_a_stuck_head_fills_the_window() -> None:
 def test_what_would_not_fit_stops_the_reading_until_it_does() -> None:
     one = partition()
     offsets = [each * each * 7919 for each in range(6000)]
-    deliveries = one.deliveries(records(offsets), EVENTS)
+    deliveries = one.deliveries(records(offsets))
     settle(deliveries, *range(1, 6000, 2))
     one.commitment()
     assert not one.readable
@@ -170,7 +167,7 @@ def test_what_would_not_fit_stops_the_reading_until_it_does() -> None:
 
 def test_a_partition_that_was_given_up_commits_nothing_more() -> None:
     one = partition()
-    deliveries = one.deliveries(records(range(3)), EVENTS)
+    deliveries = one.deliveries(records(range(3)))
     one.give_up()
     settle(deliveries, 0, 1, 2)
     assert one.committable == 0
@@ -199,7 +196,7 @@ def test_no_interleaving_commits_past_an_open_record(
             out.pop(offset).settle(Outcome.DELIVERED)
             done.add(offset)
         else:
-            found = one.deliveries(records([o for o in log if o >= one.next_offset][:5]), EVENTS)
+            found = one.deliveries(records([o for o in log if o >= one.next_offset][:5]))
             out |= {offset_of(each): each for each in found}
             assert done.isdisjoint(offset_of(each) for each in found)
     assert all(offset in done for offset in log if offset < one.commitment().offset)
