@@ -72,7 +72,7 @@ async def redriven(running: Running, selection: Selection = EVERY) -> list[Resul
 
 async def test_letters_are_listed_with_what_happened(running: Running) -> None:
     found = await letters(running)
-    assert [letter.event.id for letter in found] == ["ORDERS:1", "ORDERS:2", "ORDERS:3"]
+    assert {letter.event.id for letter in found} == {"ORDERS:1", "ORDERS:2", "ORDERS:3"}
     assert {letter.reason for letter in found} == {"rejected"}
     assert {letter.event.data for letter in found} == {POISON}
     assert len(await letters(running, Selection(ids=frozenset({found[1].id})))) == 1
@@ -109,11 +109,11 @@ async def test_only_those_that_are_meant_are_tried(
     running: Running, function: FunctionServer
 ) -> None:
     function.behaviour = say_ok
-    one = (await letters(running))[1]
+    first, one, last = await letters(running)
     results = await redriven(running, Selection(ids=frozenset({one.id, "unknown"})))
     assert results[0] == Result(one.id)
     assert (results[1].id, bool(results[1].error)) == ("unknown", True)
-    assert [letter.event.id for letter in await letters(running)] == ["ORDERS:1", "ORDERS:3"]
+    assert await letters(running) == [first, last]
 
 
 async def test_a_passing_failure_is_retried_by_the_policy(
