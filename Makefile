@@ -41,12 +41,12 @@ clean:  ## Remove what was made here, the virtual environment included.
 	rm -rf .venv .tidegate .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 .venv/up: requirements/up.txt
-	test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; install it, or say make PYTHON=…" >&2; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; install it, or say make PYTHON=…" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) install --require-hashes -r requirements/up.txt
 	$(PIP) install --no-deps --no-build-isolation -e .
-	touch $@
+	@touch $@
 
 .venv/dev: requirements/dev.txt .venv/up
 	$(PIP) install --require-hashes -r requirements/dev.txt
-	touch $@
+	@touch $@
