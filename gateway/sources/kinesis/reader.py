@@ -89,6 +89,7 @@ class ShardReader:
         self._around = around
         self._events = around.events(shard)
         self._checkpoint: Checkpoint[Position] = Checkpoint(WINDOW)
+        self._half_done = position_from_text(start)
         self._read: str | None = None
         self._settled_some = asyncio.Event()
         self._record_size = 1024.0
@@ -189,16 +190,18 @@ class ShardReader:
         for record in records:
             deliveries += self._deliveries(record)
             self._read = record["SequenceNumber"]
+        self._half_done = None
         size = sum(len(record["Data"]) for record in records) / len(records)
         self._record_size = max(size, (self._record_size + size) / 2, 1)
         intake.push(deliveries)
 
     def _deliveries(self, record: Mapping[str, Any]) -> list[Delivery]:
         """Track what a record holds; skip what was settled before the start."""
-        start = position_from_text(self._start)
-        resumed = start is not None and start.sequence == record["SequenceNumber"]
+        after, half_done = -1, self._half_done
+        if half_done is not None and half_done.sequence == record["SequenceNumber"]:
+            after = half_done.sub
         deliveries = []
-        for one in self._events.received(record, start.sub if start and resumed else -1):
+        for one in self._events.received(record, after):
             mark = self._checkpoint.track(one.position)
             if one.event is None:
                 self._checkpoint.resolve(mark)

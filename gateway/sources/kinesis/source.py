@@ -98,6 +98,8 @@ class KinesisSource:
         if keeping is not None:
             keeping.cancel()
             await asyncio.wait({keeping})
+            if not keeping.cancelled() and (error := keeping.exception()) is not None:
+                logger.warning("%s: leases were not kept to the end: %s", self._name, error)
             await self._farewell()
         for reader in self._readers.values():
             reader.revoke()
@@ -198,12 +200,17 @@ class KinesisSource:
         """Renew, hand over, finish and take leases; also while the source only drains."""
         period, loop = self._timing.period, asyncio.get_running_loop()
         failing_since: float | None = None
+        rounds = 0
         while True:
+            # Others' leases are read more rarely: in DynamoDB that is a scan.
+            rounds += 1
+            seeking = self._changed.is_set() or rounds % 2 == 0
             self._changed.clear()
             try:
                 async with asyncio.timeout(period / 3):
-                    await self._attend()
-                failing_since = None
+                    await self._attend(seeking=seeking)
+                # Who holds nothing writes nothing: only a look at the leases proves the store.
+                failing_since = None if seeking else failing_since
             except (SourceUnavailable, TimeoutError) as error:
                 if failing_since is None:
                     failing_since = loop.time()
@@ -216,7 +223,7 @@ class KinesisSource:
                 async with asyncio.timeout(period / 4):
                     await self._changed.wait()
 
-    async def _attend(self) -> None:
+    async def _attend(self, *, seeking: bool) -> None:
         """Do what is due about the leases, once."""
         tenancy = self._tenancy
         await tenancy.renew({key: reader.position for key, reader in self._readers.items()})
@@ -229,7 +236,8 @@ class KinesisSource:
                 self._drop(key)
                 self._discover_now.set()
         if self._group is not None:
-            await tenancy.seek()
+            if seeking:
+                await tenancy.seek()
             self._start_readers(self._group)
 
     async def _hand_over(self, lease: Lease) -> None:
@@ -268,6 +276,7 @@ class KinesisSource:
         self._readers.pop(key).revoke()
         self._tasks.pop(key).cancel()
         self._lags.pop(key, None)
+        self._intake.lag(seconds=max(self._lags.values(), default=None))
 
     def _note_lag(self, key: str, seconds: float) -> None:
         self._lags[key] = seconds

@@ -1,0 +1,153 @@
+"""Kinesis triggers in a whole gateway, down to the function."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from blockbuster import BlockBuster
+
+from gateway.core.progress import State
+from gateway.settings import KinesisSettings, Settings
+from tests.fakes.function_server import FunctionServer, function_server
+from tests.fakes.kinesis_server import KEYS, Operator
+from tests.support.dynamodb import TABLE, dynamodb
+from tests.support.gateways import DictSecrets, Running, running_gateway
+from tests.support.kinesis import SECRETS, StreamOfTests
+from tests.support.load import Load
+from tests.support.waiting import until
+from tidegate.api.subscription import DeliveryPolicy, KinesisStream, Ordering, Subscription
+
+
+def trigger(spec: KinesisStream) -> Subscription:
+    policy = DeliveryPolicy(ordering=Ordering.KEY, backoff_delay=0.01)
+    return Subscription("default", "KinesisTrigger", "orders", "hello", spec, policy=policy)
+
+
+def on_a_laptop(folder: Path) -> Settings:
+    return Settings(kinesis=KinesisSettings(str(folder / "leases.sqlite")))
+
+
+class Busy:
+    """A function that refuses every tenth call."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.taken: dict[str, list[int]] = defaultdict(list)
+
+    async def __call__(self, request: web.Request, body: bytes) -> web.Response:
+        self.calls += 1
+        if self.calls % 10 == 0:
+            return web.Response(status=503)
+        self.taken[request.headers["ce-partitionkey"]].append(int(body))
+        return web.Response()
+
+
+async def delivered(running: Running, count: int) -> None:
+    """Wait until `count` records were taken."""
+    await until(lambda: running.outcomes("orders").get("delivered") == count, timeout=30)
+
+
+async def test_records_reach_the_function_in_order_and_once_over_a_restart(
+    stream: StreamOfTests, operator: Operator, tmp_path: Path
+) -> None:
+    load, busy = Load(operator, stream.name), Busy()
+    async with function_server(busy) as server:
+        for _ in range(2):
+            async with running_gateway(
+                [trigger(stream.spec())], at(server), on_a_laptop(tmp_path), SECRETS
+            ) as running:
+                await load.publish(3)
+                await delivered(running, 60)
+                assert running.progress("orders").lag_seconds == 0
+    assert all(numbers == list(range(6)) for numbers in busy.taken.values())
+    assert len(busy.taken) == 20
+    (first, *_) = server.seen
+    assert first.headers["ce-type"] == "com.amazon.kinesis.stream_record"
+    assert first.headers["ce-source"].endswith(":stream/orders")
+    assert first.headers["event-namespace"] == "kinesistriggers.kubeless.io"
+
+
+def at(server: FunctionServer) -> dict[str, list[tuple[str, int]]]:
+    return {"hello": [server.address]}
+
+
+async def test_leases_in_a_table_are_found_by_the_trigger(
+    stream: StreamOfTests, operator: Operator, tmp_path: Path
+) -> None:
+    load = Load(operator, stream.name)
+    async with dynamodb(tmp_path) as table, function_server() as server:
+        settings = Settings(kinesis=KinesisSettings(dynamodb_endpoint=table.url))
+        spec = stream.spec(lease_table=TABLE)
+        async with running_gateway([trigger(spec)], at(server), settings, SECRETS) as running:
+            await load.publish(1)
+            await delivered(running, 20)
+
+
+async def test_the_environment_says_who_reads_when_no_secret_does(
+    stream: StreamOfTests, operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name.upper(), value)
+    load = Load(operator, stream.name)
+    spec = KinesisStream("orders", "eu-west-1", endpoint=stream.server.url, start="TRIM_HORIZON")
+    async with (
+        function_server() as server,
+        running_gateway([trigger(spec)], at(server), on_a_laptop(tmp_path)) as running,
+    ):
+        await load.publish(1)
+        await delivered(running, 20)
+
+
+async def refusal(spec: KinesisStream, settings: Settings, secrets: DictSecrets) -> str:
+    """Return why a trigger is refused."""
+    async with running_gateway([trigger(spec)], settings=settings, secrets=secrets) as running:
+        progress = running.progress("orders")
+        await until(lambda: progress.state is State.REFUSED, timeout=10)
+        assert progress.reason.startswith("KinesisTrigger default/orders: ")
+        return progress.reason
+
+
+async def test_a_trigger_without_a_place_for_leases_is_refused(stream: StreamOfTests) -> None:
+    reason = await refusal(stream.spec(), Settings(), SECRETS)
+    assert "set leaseTable to a DynamoDB table of the region" in reason
+
+
+async def test_a_table_that_is_not_there_is_refused(stream: StreamOfTests, tmp_path: Path) -> None:
+    async with dynamodb(tmp_path) as table:
+        settings = Settings(kinesis=KinesisSettings(dynamodb_endpoint=table.url))
+        reason = await refusal(stream.spec(lease_table="other"), settings, SECRETS)
+    assert "DynamoDB table other: there is no such table; make one with the string hash" in reason
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ({}, "secret default/aws: 'aws_access_key_id' is missing or empty; add it"),
+        ({"aws_access_key_id": b"k"}, "'aws_secret_access_key' is missing or empty; add it"),
+        ({"aws_access_key_id": b"\xff"}, "its keys are not UTF-8 text; write them anew"),
+    ],
+)
+async def test_a_secret_that_cannot_be_used_is_refused(
+    stream: StreamOfTests, tmp_path: Path, content: dict[str, bytes], sentence: str
+) -> None:
+    secrets = DictSecrets({("default", "aws"): content})
+    assert sentence in await refusal(stream.spec(), on_a_laptop(tmp_path), secrets)
+
+
+async def test_who_has_no_credentials_at_all_is_refused(
+    stream: StreamOfTests,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    blocking_calls_fail: BlockBuster,
+) -> None:
+    blocking_calls_fail.deactivate()  # files are read in a thread that has a loop of its own
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    spec = KinesisStream("orders", "eu-west-1", endpoint=stream.server.url)
+    reason = await refusal(spec, on_a_laptop(tmp_path), SECRETS)
+    assert "there are none; name a secret with aws_access_key_id" in reason
