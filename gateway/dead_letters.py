@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterable
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from pathlib import Path
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing
+from importlib import import_module
+from typing import Any
 
 from gateway.context import Context
 from gateway.core.dead_letter import Letter
-from gateway.errors import ConfigError, SinkUnavailable
-from gateway.letters.files import borrow, path_of
+from gateway.errors import ConfigError
 from gateway.letters.selection import Selection
 from gateway.letters.store import REMOVED_AT_ONCE, LetterStore, Stored
-from gateway.letters.stream import StreamLetters
-from gateway.nats.login import server_of
 from gateway.redrive import Redrive, Result, Tell
-from tidegate.api.subscription import DeadLetter, Subscription
+from tidegate.api.subscription import Subscription
+
+READERS: Mapping[str, str] = {"file": "gateway.letters.files", "nats": "gateway.letters.stream"}
+"""Kind of `deadLetter` -> module with `place_of` and `opened`, and its client library: on use."""
 
 
 class DeadLetters:
@@ -76,33 +77,26 @@ class DeadLetters:
     def _place(self, subscription: Subscription) -> Hashable | None:
         """Name where the letters of `subscription` can be read; None for nowhere."""
         target = subscription.policy.dead_letter
-        if target is None or target.kind not in ("file", "nats"):
+        if target is None or target.kind not in READERS:
             return None
         try:
-            if target.kind == "file":
-                return self._path(target)
-            return target.target, server_of(subscription, self._context)
-        except ConfigError:
-            return None  # the subscription is refused with this very sentence
+            place: Hashable = _reader(subscription).place_of(subscription, self._context)
+        except (ConfigError, ModuleNotFoundError):
+            return None  # the subscription is refused, and says why
+        return target.kind, place
 
-    @asynccontextmanager
-    async def _store(self, subscription: Subscription) -> AsyncIterator[LetterStore]:
-        target = subscription.policy.dead_letter
-        assert target is not None
-        if target.kind == "nats":
-            server = server_of(subscription, self._context)
-            async with aclosing(StreamLetters(target.target, server, self._context)) as stream:
-                yield stream
-            return
-        async with AsyncExitStack() as stack:
-            try:
-                file = await stack.enter_async_context(borrow(self._path(target), self._context))
-            except ConfigError as error:
-                raise SinkUnavailable(str(error)) from error
-            yield file
+    def _store(self, subscription: Subscription) -> AbstractAsyncContextManager[LetterStore]:
+        store: AbstractAsyncContextManager[LetterStore] = _reader(subscription).opened(
+            subscription, self._context
+        )
+        return store
 
-    def _path(self, target: DeadLetter) -> Path:
-        return path_of(target.target, self._context.settings.dead_letters.folder)
+
+def _reader(subscription: Subscription) -> Any:
+    """Return the module that reads the letters of `subscription`."""
+    target = subscription.policy.dead_letter
+    assert target is not None
+    return import_module(READERS[target.kind])
 
 
 async def _purge(store: LetterStore, selection: Selection) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from gateway.errors import ConfigError, SinkUnavailable
 from gateway.letters.file import FileBounds, LetterFile
 from gateway.letters.lines import letter_from_line
 from gateway.letters.store import Stored
+from tidegate.api.subscription import Subscription
 
 T = TypeVar("T")
 
@@ -71,6 +72,24 @@ class FileLetters:
             raise SinkUnavailable(
                 f"dead letters in {self.name}: the disk did not answer within {DEADLINE:g} s"
             ) from error
+
+
+def place_of(subscription: Subscription, context: Context) -> Path:
+    """Return the file that the subscription's `deadLetter` names; see `path_of`."""
+    target = subscription.policy.dead_letter
+    assert target is not None
+    return path_of(target.target, context.settings.dead_letters.folder)
+
+
+@asynccontextmanager
+async def opened(subscription: Subscription, context: Context) -> AsyncIterator[FileLetters]:
+    """Read what the subscription has written. Raises `SinkUnavailable` where that cannot be."""
+    async with AsyncExitStack() as stack:
+        try:
+            file = await stack.enter_async_context(borrow(place_of(subscription, context), context))
+        except ConfigError as error:
+            raise SinkUnavailable(str(error)) from error
+        yield file
 
 
 def borrow(path: Path, context: Context) -> AbstractAsyncContextManager[FileLetters]:

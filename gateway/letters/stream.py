@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from email.parser import HeaderParser
 from typing import NamedTuple
 
@@ -15,7 +15,8 @@ from gateway.letters.store import Stored
 from gateway.nats.api import ApiError, JetStreamApi, Object
 from gateway.nats.binary import event_from_binary
 from gateway.nats.connection import Server
-from gateway.nats.login import borrow
+from gateway.nats.login import borrow, server_of
+from tidegate.api.subscription import Subscription
 
 DEADLINE = 5.0
 """For one answer of the server. Seconds."""
@@ -97,6 +98,24 @@ class StreamLetters:
 def _says_gone(error: ApiError) -> bool:
     """Tell a message that is not there from a stream that lets nobody delete."""
     return error.code == _NO_MESSAGE or (error.code == _NOT_DELETED and str(error) in _GONE)
+
+
+def place_of(subscription: Subscription, context: Context) -> tuple[str, Server]:
+    """Return the subject that the subscription's `deadLetter` names, and the server."""
+    target = subscription.policy.dead_letter
+    assert target is not None
+    return target.target, server_of(subscription, context)
+
+
+@asynccontextmanager
+async def opened(subscription: Subscription, context: Context) -> AsyncIterator[StreamLetters]:
+    """Read what the subscription has published. Raises `SinkUnavailable` where that cannot be."""
+    try:
+        subject, server = place_of(subscription, context)
+    except ConfigError as error:
+        raise SinkUnavailable(str(error)) from error
+    async with aclosing(StreamLetters(subject, server, context)) as letters:
+        yield letters
 
 
 def letter_from_message(message: Object) -> Letter | None:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from gateway.context import Context
 from gateway.core.delivery import Delivery
 from gateway.errors import AttemptTimeout, ConfigError, EventRejected, SinkUnavailable
-from gateway.letters.files import FileLetters, borrow, path_of
+from gateway.letters.files import FileLetters, borrow, place_of
 from gateway.letters.lines import line_from_event
 from tidegate.api.subscription import Subscription
 
@@ -22,10 +22,8 @@ class FileSink:
     """
 
     def __init__(self, subscription: Subscription, context: Context) -> None:
-        target = subscription.policy.dead_letter
-        assert target is not None
         self._context = context
-        self._path = path_of(target.target, context.settings.dead_letters.folder)
+        self._path = place_of(subscription, context)
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._letters: FileLetters | None = None
