@@ -92,9 +92,9 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
         for each, partition in self._held.items():
             self._client.seek(each, partition.next_offset)
         self._loaded = generation
-        if unknown:
-            # Fixed where it begins, so that a second start begins at the same place.
-            self.advanced.set()
+        # Where a new group begins is fixed, so that a second start begins at the same place; and
+        # what ended while nothing was ours can be committed now.
+        self.advanced.set()
 
     def deliveries(
         self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]]

@@ -175,8 +175,8 @@ class Client:
             records: dict[TopicPartition, list[ConsumerRecord]] = task.result()
         except errors.OffsetOutOfRangeError as error:
             raise OutOfRange(tuple(error.args[0])) from error
-        except errors.NoOffsetForPartitionError as error:
-            raise OutOfRange(tuple(error.args)) from error
+        except errors.NoOffsetForPartitionError:
+            return {}  # from before we sought to where to begin
         except (errors.KafkaError, errors.ConsumerStoppedError) as error:
             raise self._translated("reading", error) from error
         return records

@@ -43,6 +43,7 @@ class KafkaSource:
         self._client: Client | None = None
         self._committing: asyncio.Task[None] | None = None
         self._looked = 0.0
+        self._found = 0.0
         self._fetching = False
         check_pattern(self._name, spec.pattern)
 
@@ -112,6 +113,8 @@ class KafkaSource:
         if self._committing is not None and self._committing.done():
             self._committing.result()
         await assignment.go_on()
+        if not client.assignment() and now - self._found > self._settings.metadata_age:
+            await self._check_topics(client)
         if client.heard(self._fetching):
             intake.polled()
         self._fetching = False
@@ -136,7 +139,7 @@ class KafkaSource:
             pass
 
     async def _check_topics(self, client: Client) -> None:
-        """Say so when a topic is not there; asking for it by name might create it."""
+        """Say so when a topic is not there, or no more; asking for it by name might create it."""
         if self._spec.pattern:
             return
         missing = sorted(set(self._topics) - await client.topics())
@@ -145,6 +148,7 @@ class KafkaSource:
                 f"{self._name}: the brokers have no topic {', '.join(missing)};"
                 " create it, correct spec.topic, or allow this user to describe it"
             )
+        self._found = asyncio.get_running_loop().time()
 
     @property
     def _topics(self) -> tuple[str, ...]:

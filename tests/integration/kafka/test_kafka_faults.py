@@ -100,12 +100,12 @@ async def workers(bench: Bench, tmp_path: Path) -> Workers:
     return Workers(bench, file)
 
 
-async def publish_keyed(bench: Bench, count: int = EVENTS) -> None:
+async def publish_keyed(bench: Bench, count: int = EVENTS, padding: bytes = b"") -> None:
     """Publish numbered events whose keys spread over the partitions."""
     async with AIOKafkaProducer(bootstrap_servers=bench.broker.address) as producer:
         for number in range(count):
             key = b"key%d" % (number % KEYS)
-            await producer.send(bench.topic, b"%d" % number, key=key)
+            await producer.send(bench.topic, b"%d" % number + padding, key=key)
         await producer.flush()
 
 
@@ -144,6 +144,26 @@ async def test_replicas_that_come_and_go_repeat_and_lose_nothing(workers: Worker
     assert workers.repeated() == 0
     stored = await workers.bench.stored()
     assert sum(offset for offset, _ in stored.values()) == count
+
+
+async def test_a_slow_function_with_a_backlog_keeps_the_memory_flat(workers: Workers) -> None:
+    workers.delay = 0.5
+    await publish_keyed(workers.bench, 80_000, padding=b" " * 1000)
+    async with workers.running() as process:
+        await workers.until_taken(16)
+        early = resident(process.pid)
+        await workers.until_taken(96)
+        late = resident(process.pid)
+        process.kill()
+    assert late < 128 << 20
+    assert late - early < 8 << 20
+
+
+def resident(pid: int) -> int:
+    """Return the bytes of memory that a process has."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(each for each in status.splitlines() if each.startswith("VmRSS:"))
+    return int(line.split()[1]) << 10
 
 
 async def test_a_broker_that_is_killed_and_returns_loses_nothing(tmp_path: Path) -> None:

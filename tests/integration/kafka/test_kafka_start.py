@@ -99,6 +99,7 @@ async def test_topics_of_a_pattern_are_found_also_later(bench: Bench) -> None:
     await bench.publish(2)
     async with bench.reading(topic="", pattern=f"{stem}\\.(one|two)") as reader:
         await reader.until(2)
+        reader.intake.settle()
         for topic in (f"{stem}.two", f"{stem}.twofold"):
             bench.topic = topic
             await bench.create()
@@ -137,6 +138,19 @@ async def test_a_topic_that_is_not_there_is_said(bench: Bench) -> None:
         error = await reader.failure()
         assert isinstance(error, SourceUnavailable)
         assert f"no topic {bench.topic}; create it" in str(error)
+
+
+async def test_a_topic_that_is_deleted_is_said(bench: Bench) -> None:
+    await bench.create()
+    await bench.publish(1)
+    async with bench.reading() as reader:
+        await reader.until(1)
+        reader.intake.settle()
+        async with AdminClient(bench.broker.address) as admin:
+            await admin.delete_topics([bench.topic])
+        error = await reader.failure()
+        assert isinstance(error, SourceUnavailable)
+        assert f"no topic {bench.topic}" in str(error)
 
 
 async def test_brokers_that_are_not_there_are_said(bench: Bench) -> None:
