@@ -36,5 +36,14 @@ class CloudEvent(NamedTuple):
             return value
         return self.extensions.get(name)
 
+    def attributes(self) -> dict[str, str]:
+        """Return every attribute that the event has, its extensions after the others."""
+        known = ((name, self.attribute(name)) for name in _IN_ORDER)
+        present = {name: text for name, text in known if text is not None}
+        return {**present, **self.extensions}
 
+
+_IN_ORDER = (
+    "specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema",
+)  # fmt: skip
 _ATTRIBUTES = frozenset(CloudEvent._fields) - {"extensions", "data"}

@@ -14,18 +14,11 @@ from gateway.core.event import CloudEvent
 
 PREFIX = "ce-"
 _PLAIN = "!#$&'()*+,/:;<=>?@[\\]^_`{|}~-."
-_OPTIONAL = ("subject", "time", "datacontenttype", "dataschema")
 
 
 def headers_from_event(event: CloudEvent) -> dict[str, str]:
     """Return the headers of the message that carries `event`."""
-    attributes = {"specversion": "1.0", "id": event.id, "source": event.source, "type": event.type}
-    for name in _OPTIONAL:
-        value = event.attribute(name)
-        if value is not None:
-            attributes[name] = value
-    attributes.update(event.extensions)
-    return {PREFIX + name: encoded(text) for name, text in attributes.items()}
+    return {PREFIX + name: encoded(text) for name, text in event.attributes().items()}
 
 
 def event_from_binary(headers: Mapping[str, str], data: bytes) -> CloudEvent:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from gateway.context import Context
 from gateway.core.delivery import Answer, Delivery
@@ -19,6 +17,7 @@ from gateway.http.event_head import EventHead
 from gateway.http.flow import BodyStream, Discard, Flow
 from gateway.http.headers import Headers
 from gateway.http.request import Request
+from gateway.http.retry_after import seconds_from
 from tidegate.api.subscription import Subscription
 
 
@@ -234,18 +233,6 @@ def _now() -> float:
 
 
 def _retry_after(headers: Sequence[tuple[bytes, bytes]]) -> float | None:
-    """Return the seconds of a Retry-After header, in either of its forms (RFC 9110 10.2.3).
-
-    None for nonsense: what a function answers must not be able to raise.
-    """
+    """Return the seconds after which the function wants the next attempt, if it says so."""
     text = next((value for name, value in headers if name == b"retry-after"), None)
-    if text is None:
-        return None
-    if text.isdigit():
-        return float(text)
-    try:
-        when = parsedate_to_datetime(text.decode("latin-1"))
-    except (ValueError, OverflowError):
-        return None
-    when = when.replace(tzinfo=when.tzinfo or UTC)
-    return max((when - datetime.now(UTC)).total_seconds(), 0.0)
+    return None if text is None else seconds_from(text.decode("latin-1"))

@@ -18,7 +18,6 @@ from gateway.http.retry_after import seconds_from
 from tidegate.api.subscription import Subscription
 
 RETRIED = frozenset({408, 425, 429, *range(500, 600)})
-_OPTIONAL = ("subject", "time", "dataschema")
 
 
 class HttpSink:
@@ -86,15 +85,11 @@ class HttpSink:
 
 def headers_from_event(event: CloudEvent) -> dict[str, str]:
     """Return the headers of the request that carries `event` (HTTP binding 3.1)."""
-    attributes = {"specversion": "1.0", "id": event.id, "source": event.source, "type": event.type}
-    for name in _OPTIONAL:
-        value = event.attribute(name)
-        if value is not None:
-            attributes[name] = value
-    attributes.update(event.extensions)
+    attributes = event.attributes()
+    content_type = attributes.pop("datacontenttype", "application/octet-stream")
     headers = {f"ce-{name}": encode_attribute(text).decode() for name, text in attributes.items()}
     headers["user-agent"] = "tidegate"
-    headers["content-type"] = _media_type(event.datacontenttype or "application/octet-stream")
+    headers["content-type"] = _media_type(content_type)
     return headers
 
 

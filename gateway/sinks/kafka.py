@@ -21,8 +21,6 @@ FAREWELL = 5.0
 LARGEST = 16 * 1024 * 1024
 """Bytes of a request; the brokers have a limit of their own."""
 
-_OPTIONAL = ("subject", "time", "dataschema")
-
 
 class KafkaSink:
     """Writes to the topic that the subscription's `deadLetter` names, on the trigger's cluster.
@@ -123,19 +121,13 @@ class KafkaSink:
 
 def record_headers(event: CloudEvent) -> list[tuple[str, bytes]]:
     """Return the headers of the record that carries `event` (Kafka binding 3.2, binary)."""
-    attributes = {"specversion": "1.0", "id": event.id, "source": event.source, "type": event.type}
-    for name in _OPTIONAL:
-        value = event.attribute(name)
-        if value is not None:
-            attributes[name] = value
-    attributes.update(event.extensions)
-    headers = [
-        (f"ce_{name}", text.encode("utf-8", "backslashreplace"))
-        for name, text in attributes.items()
+    return [
+        (
+            "content-type" if name == "datacontenttype" else f"ce_{name}",
+            text.encode("utf-8", "backslashreplace"),
+        )
+        for name, text in event.attributes().items()
     ]
-    if event.datacontenttype is not None:
-        headers.append(("content-type", event.datacontenttype.encode("utf-8", "backslashreplace")))
-    return headers
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:
