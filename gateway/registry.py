@@ -12,6 +12,7 @@ from gateway.core.route import News, Route
 from gateway.core.sink import Sink
 from gateway.core.source import Source
 from gateway.errors import ConfigError
+from gateway.sinks.batch import BatchSink
 from gateway.sinks.dead_letter import DeadLetterSink
 from tidegate.api.subscription import DeliveryPolicy, Subscription
 
@@ -38,11 +39,12 @@ _EXTRAS = {"kafka": "kafka", "kinesis": "kinesis", "nats": "nats"}
 
 def build(subscription: Subscription, context: Context) -> Route:
     """Make the adapters of `subscription`. Raises `ConfigError` for what is not to be had."""
-    _refuse_what_is_missing(subscription)
     source: Source = source_class(subscription)(subscription, context)
     # Before the function's sink: it may be refused, and that one would have to be closed.
     dead_letter = dead_letter_sink(subscription, context)
     sink: Sink = function_sink(subscription, context)
+    if subscription.policy.batch is not None:
+        sink = BatchSink(sink, subscription)
     return Route(source, sink, dead_letter, _news(subscription, context))
 
 
@@ -116,9 +118,3 @@ def _class(known: Mapping[str, str], name: str, subscription: Subscription) -> A
 def _loaded(import_string: str) -> Any:
     module, _, attribute = import_string.partition(":")
     return getattr(import_module(module), attribute)
-
-
-def _refuse_what_is_missing(subscription: Subscription) -> None:
-    """Say so where a policy asks for what this version does not do yet."""
-    if subscription.policy.batch is not None:
-        raise ConfigError(f"{subscription.id}: delivery.batch is not available yet; remove it")

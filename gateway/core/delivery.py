@@ -40,13 +40,14 @@ class Delivery:
 
     `key` orders deliveries under `ordering: key`, `partition` under `ordering: partition`.
     `position` belongs to the source; nobody else reads it, but its text tells people where the
-    event stood. `attempts` counts the tries made
-    so far, including those of earlier leases where the broker counts them. `call` is there when
-    a caller waits for the destination's own answer; it is between the source and the sink that
-    understand each other, and the core only asks whether there is one.
+    event stood. `attempts` counts the tries made so far, including those of earlier leases where
+    the broker counts them. `call` is there when a caller waits for the destination's own answer; it
+    is between the source and the sink that understand each other, and the core only asks whether
+    there is one. `alone` says that a batch with it ended badly: it is next tried by itself.
     """
 
     __slots__ = (
+        "alone",
         "answer",
         "attempts",
         "call",
@@ -78,6 +79,7 @@ class Delivery:
         self.size = len(event.data) if event.data else 0
         self.attempts = 0
         self.received_at = 0.0
+        self.alone = False
         self.call: object | None = None
         self.answer: Answer | None = None
         self.last_error: Exception | None = None

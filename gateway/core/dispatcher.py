@@ -301,13 +301,20 @@ class Dispatcher:
                 self._park(delivery, error)
 
     async def _dead_letter(self, delivery: Delivery) -> None:
-        """Write to the dead-letter sink until it confirms; meanwhile the lane waits."""
+        """Write to the dead-letter sink until it confirms; meanwhile the lane waits.
+
+        A caller does not: who is told of a failure still has the event.
+        """
         sink = self._route.dead_letter
         assert sink is not None
         deadline = asyncio.get_running_loop().time() + self._policy.timeout
         try:
             await sink.send(delivery, deadline)
         except (SinkUnavailable, EventRejected, CallerGone) as error:
+            if delivery.call is not None:
+                self._note_unwritten(delivery, error)
+                self._end(delivery, Outcome.RELEASED)
+                return
             tries = self._condemned.refused(delivery)
             self._progress.last_error = f"dead letter of {delivery.event.id}: {error}"
             if tries == 1:

@@ -30,7 +30,7 @@ class Guard:
         work_on: Callable[[], None],
     ) -> None:
         self._id = subscription.id
-        self._concurrency = subscription.policy.concurrency
+        self._concurrency = subscription.policy.in_flight
         self._progress = progress
         self._work_on = work_on
         self._breaker = Breaker(settings)

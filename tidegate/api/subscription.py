@@ -92,6 +92,11 @@ class DeliveryPolicy:
     concurrency: int = 16
     batch: Batch | None = None
 
+    @property
+    def in_flight(self) -> int:
+        """Deliveries under way at once: `concurrency` counts calls, and a call may be a batch."""
+        return self.concurrency * (self.batch.max_events if self.batch else 1)
+
 
 @dataclass(frozen=True, slots=True)
 class HttpRoute:

@@ -6,15 +6,7 @@ import re
 
 import pytest
 
-from gateway.context import Context
-from gateway.core.shared import Shared
-from gateway.errors import ConfigError
-from gateway.http.endpoints import Endpoints
-from gateway.http.routes import RouteTable
-from gateway.registry import SOURCES, build
-from gateway.settings import Settings
-from gateway.stores.memory import MemoryLedger
-from tests.support.gateways import DictSecrets
+from gateway.registry import SOURCES
 from tests.unit.docs.pages import page
 from tidegate.api.delivery import Delivery
 from tidegate.api.loader import load
@@ -22,10 +14,7 @@ from tidegate.api.metadata import Resource
 from tidegate.api.policy import kind_policy
 from tidegate.api.subscription import (
     SOURCE_NAMES,
-    Batch,
     DeliveryPolicy,
-    HttpRoute,
-    Subscription,
 )
 from tidegate.api.subscriptions import subscriptions
 
@@ -103,14 +92,3 @@ def test_the_triggers_that_are_refused_are_those_without_a_source() -> None:
     listed = re.search(r"^\| ([^|]+) \| refused: this version has no source", PAGE.text, re.M)
     named = listed[1].split(", ") if listed else []
     assert {name.removesuffix("Trigger").lower() for name in named} == missing
-
-
-@pytest.mark.parametrize("field", ["batch"])
-def test_a_field_is_refused_as_the_page_says(field: str) -> None:
-    policy = DeliveryPolicy(batch=Batch(10, 1000, 1.0))
-    one = Subscription("default", "HTTPTrigger", "any", "hello", HttpRoute(), policy=policy)
-    shared, routes, endpoints = Shared(), RouteTable(), Endpoints()
-    context = Context(Settings(), DictSecrets(), MemoryLedger(), shared, routes, endpoints)
-    with pytest.raises(ConfigError, match=rf"delivery\.{field} is not available yet"):
-        build(one, context)
-    assert ROWS[field][2] == "refused in this version"
