@@ -311,18 +311,20 @@ class Dispatcher:
         try:
             await sink.send(delivery, deadline)
         except (SinkUnavailable, EventRejected, CallerGone) as error:
-            if delivery.call is not None:
-                self._note_unwritten(delivery, error)
-                self._end(delivery, Outcome.RELEASED)
-                return
-            tries = self._condemned.refused(delivery)
             self._progress.last_error = f"dead letter of {delivery.event.id}: {error}"
-            if tries == 1:
-                message = "%s: dead letter of %s not written, trying until it is: %s"
-                logger.warning(message, self._id, delivery.event.id, error)
-            self._wait(delivery, self._retry.delay(tries))
+            if delivery.call is not None:
+                self._end(delivery, Outcome.RELEASED)
+            else:
+                self._dead_letter_later(delivery, error)
         else:
             self._end(delivery, Outcome.DEAD_LETTERED)
+
+    def _dead_letter_later(self, delivery: Delivery, error: Exception) -> None:
+        tries = self._condemned.refused(delivery)
+        if tries == 1:
+            message = "%s: dead letter of %s not written, trying until it is: %s"
+            logger.warning(message, self._id, delivery.event.id, error)
+        self._wait(delivery, self._retry.delay(tries))
 
     def _park(self, delivery: Delivery, error: Exception) -> None:
         if self._draining:

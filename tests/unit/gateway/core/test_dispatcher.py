@@ -178,6 +178,20 @@ async def test_a_dead_letter_that_cannot_be_written_is_never_committed() -> None
     assert log.committed[0] == 1
 
 
+async def test_a_caller_is_told_when_the_dead_letter_cannot_be_written() -> None:
+    away = Failing(SinkUnavailable("dead letters away"))
+    policy = {"on_exhausted": OnExhausted.DEAD_LETTER, "dead": away}
+    called = delivery("called")
+    called.call = object()
+    async with dispatching(MemoryLog(), Failing(EventRejected("no")), **policy) as bench:
+        await until(lambda: bench.progress.state is State.RUNNING)
+        bench.dispatcher.push([called])
+        await until(lambda: called.outcome is not None)
+    assert bench.outcomes() == {"released": 1}
+    assert (bench.dead.attempts, bench.progress.unwritten) == (1, 0)
+    assert "dead letters away" in bench.progress.last_error
+
+
 async def test_a_dead_letter_knows_when_it_failed_first_and_last() -> None:
     failing = Failing(SinkUnavailable("away"))
     seen: list[Delivery] = []
