@@ -9,7 +9,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 import yaml
+from aiokafka import AIOKafkaProducer
 
+from tests.fakes.kafka_broker import TansuBroker
 from tests.integration.up.running import Up, running
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -72,6 +74,25 @@ async def test_cron_ticks_every_two_seconds(tmp_path: Path) -> None:
 def ticks(up: Up) -> list[str]:
     """Return the times that the function printed."""
     return re.findall(r"tick \| tick at (\S+)", up.log)
+
+
+@pytest.mark.timeout(90)
+async def test_kafka_bills_what_was_ordered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = TansuBroker(tmp_path / "broker")
+    await broker.start()
+    try:
+        await broker.create_topic("orders")
+        async with AIOKafkaProducer(bootstrap_servers=broker.address) as producer:
+            await producer.send_and_wait("orders", b"two teapots", key=b"ada")
+        monkeypatch.setenv("KAFKA_BROKERS", broker.address)
+        async with running(tmp_path, paths=(EXAMPLES / "kafka",)) as up:
+            # This broker answers the first to join after half of the session timeout.
+            await up.says("bill | billing two teapots to ada", timeout=50)
+            assert (await up.trigger("orders"))["drift"] == 0
+    finally:
+        await broker.stop()
 
 
 def test_every_example_is_right_and_in_the_list() -> None:

@@ -132,6 +132,6 @@ def start_logging(form: LogFormat, level: LogLevel) -> Console:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a text stream
     console = Console(sys.stdout, form)
     logging.basicConfig(handlers=[ConsoleLog(console)], level=level.value.upper(), force=True)
-    for quiet in ("asyncio", "watchfiles", "apscheduler", "aiohttp"):
+    for quiet in ("asyncio", "watchfiles", "apscheduler", "aiohttp", "aiokafka"):
         logging.getLogger(quiet).setLevel(max(logging.WARNING, logging.root.level))
     return console

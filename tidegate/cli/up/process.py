@@ -21,10 +21,12 @@ from gateway.settings import (
     AdminSettings,
     DeadLetterSettings,
     HttpSettings,
+    KafkaSettings,
     KinesisSettings,
     LifecycleSettings,
     NatsSettings,
     Settings,
+    kafka_settings,
 )
 from gateway.stores.sqlite import SqliteLedger
 from tidegate.api.function import DEFAULT_TIMEOUT, Function
@@ -283,6 +285,7 @@ class Laptop:
         return Settings(
             http=HttpSettings(host=options.host, port=options.port),
             admin=AdminSettings(host=options.host, port=options.admin_port),
+            kafka=kafka_settings(os.environ, KafkaSettings()),
             kinesis=KinesisSettings(str(self._state.folder / "leases.sqlite")),
             nats=NatsSettings(url=self.nats_url) if self.nats_url else NatsSettings(),
             dead_letters=DeadLetterSettings(self._state.folder / "dead-letters"),
