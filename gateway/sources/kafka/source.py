@@ -88,18 +88,23 @@ class KafkaSource:
         await self._look(client, assignment, intake)
         if assignment.stale:
             await assignment.load()
+        # Also where there is a little credit: one record at a time would cost a poll for each.
+        await self._wait_for_room(intake)
         readable = assignment.readable
-        if intake.credit <= 0:
-            await self._wait_for_room(intake)
-        elif not readable:
+        if not readable:
             await self._wait_for_change(assignment)
+        elif intake.credit > 0:
+            await self._read(client, assignment, intake)
         else:
-            self._fetching = True
-            try:
-                records = await client.poll(readable, intake.credit)
-            except OutOfRange as error:
-                assignment.strand(error.partitions)
-                return
+            self._fetching = False
+
+    async def _read(self, client: Client, assignment: Assignment, intake: Intake) -> None:
+        self._fetching = True
+        try:
+            records = await client.poll(assignment.readable, intake.credit)
+        except OutOfRange as error:
+            assignment.strand(error.partitions)
+        else:
             if records:
                 intake.push(assignment.deliveries(records))
 
@@ -121,7 +126,6 @@ class KafkaSource:
         intake.lag(events=assignment.behind())
 
     async def _wait_for_room(self, intake: Intake) -> None:
-        self._fetching = False
         try:
             async with asyncio.timeout(LOOK):
                 await intake.room()
