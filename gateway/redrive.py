@@ -17,7 +17,7 @@ from gateway.core.source import Intake
 from gateway.errors import SinkUnavailable, SourceUnavailable
 from gateway.letters.selection import Selection
 from gateway.letters.store import REMOVED_AT_ONCE, LetterStore, Stored
-from gateway.registry import function_sink
+from gateway.registry import delivery_sink
 from tidegate.api.subscription import Ordering, Subscription
 
 RETRIES = 10
@@ -62,7 +62,7 @@ class Redrive:
                 ordering=Ordering.NONE,
             ),
         )
-        sink = function_sink(subscription, self._context)
+        sink = delivery_sink(subscription, self._context)
         limits = Limits(events=max(policy.concurrency, REMOVED_AT_ONCE), drain_timeout=0.0)
         dispatcher = Dispatcher(subscription, Route(source, sink), Progress(), limits)
         running = asyncio.create_task(dispatcher.run(), name=f"{id}: redrive")

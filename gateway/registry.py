@@ -42,9 +42,7 @@ def build(subscription: Subscription, context: Context) -> Route:
     source: Source = source_class(subscription)(subscription, context)
     # Before the function's sink: it may be refused, and that one would have to be closed.
     dead_letter = dead_letter_sink(subscription, context)
-    sink: Sink = function_sink(subscription, context)
-    if subscription.policy.batch is not None:
-        sink = BatchSink(sink, subscription)
+    sink = delivery_sink(subscription, context)
     return Route(source, sink, dead_letter, _news(subscription, context))
 
 
@@ -66,6 +64,12 @@ def source_class(subscription: Subscription) -> Any:
             f"{subscription.id}: this version has no {name} source; it has {', '.join(SOURCES)}"
         )
     return _class(SOURCES, name, subscription)
+
+
+def delivery_sink(subscription: Subscription, context: Context) -> Sink:
+    """Make the sink that events of `subscription` go to: its function, in batches if it says so."""
+    sink = function_sink(subscription, context)
+    return sink if subscription.policy.batch is None else BatchSink(sink, subscription)
 
 
 def function_sink(subscription: Subscription, context: Context) -> Sink:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from gateway.redrive import Result
 from tests.fakes.function_server import FunctionServer, function_server, say_ok
 from tests.integration.deadletters.bench import POISON, Place, place, refuse_poison, until
 from tests.support.gateways import Running
-from tidegate.api.subscription import DeadLetter
+from tidegate.api.subscription import Batch, DeadLetter
 
 EVERY = Selection()
 FAST = 1000.0
@@ -127,6 +128,26 @@ async def test_a_passing_failure_is_retried_by_the_policy(
 
     function.behaviour = twice
     assert [result.error for result in await redriven(running)] == [""] * 3
+
+
+async def test_a_function_that_takes_batches_gets_batches(
+    running: Running, function: FunctionServer, shop: Place
+) -> None:
+    ((subscription, _),) = running.gateway.subscriptions()
+    batch = Batch(max_events=3, max_bytes=65536, max_wait=1.0)
+    await running.apply(replace(subscription, policy=replace(subscription.policy, batch=batch)))
+    function.behaviour = say_ok
+    await shop.publish(b"good")
+
+    async def goes_on() -> bool:
+        return running.outcomes("orders").get("delivered") == 1
+
+    await until(goes_on)
+    function.seen.clear()
+    assert [result.error for result in await redriven(running)] == [""] * 3
+    (seen,) = function.seen
+    assert seen.headers["content-type"].startswith("application/cloudevents-batch+json")
+    assert await letters(running) == []
 
 
 async def test_a_function_that_is_not_there_ends_the_wait(running: Running) -> None:
