@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-import ssl
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition, errors
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.conn import create_conn
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
-from gateway.errors import ConfigError, GatewayError, SourceUnavailable
+from gateway.errors import SourceUnavailable
 from gateway.settings import KafkaSettings
+from gateway.sources.kafka.failures import Failures, Membership
 from gateway.sources.kafka.partition import NOTHING, Commitment
 
 POLL_TIMEOUT = 0.25
@@ -32,24 +29,6 @@ BATCH = 500
 _FETCH_BYTES = 8 * 1024 * 1024
 _NEVER = 24 * 3600 * 1000
 """The library makes a consumer that does not poll leave the group; our watchdog judges instead."""
-
-_REFUSALS = (
-    errors.SaslAuthenticationFailed,
-    errors.AuthenticationFailedError,
-    errors.UnsupportedSaslMechanismError,
-    errors.IllegalSaslStateError,
-    ssl.SSLCertVerificationError,
-)
-_DENIALS = (
-    errors.TopicAuthorizationFailedError,
-    errors.GroupAuthorizationFailedError,
-    errors.ClusterAuthorizationFailedError,
-)
-_MISFITS = (
-    errors.InconsistentGroupProtocolError,
-    errors.InvalidGroupIdError,
-    errors.InvalidSessionTimeoutError,
-)
 
 logger = logging.getLogger(__name__)
 
@@ -66,19 +45,6 @@ class GenerationLost(Exception):
     """The group went on without us; what we hold may be another's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """How a consumer takes part in its group."""
-
-    name: str
-    """Of the trigger, for messages."""
-
-    group: str
-    brokers: tuple[str, ...]
-    read_committed: bool
-    login: Mapping[str, Any]
-
-
 class Client:
     """A consumer in a group. Every call has a deadline; a poll is never cancelled.
 
@@ -88,6 +54,7 @@ class Client:
     def __init__(self, membership: Membership, settings: KafkaSettings) -> None:
         self._membership = membership
         self._name = membership.name
+        self._failures = Failures(membership, settings.connect_timeout)
         self._settings = settings
         self._polling: asyncio.Task[Any] | None = None
         self._served: Collection[TopicPartition] = ()
@@ -100,7 +67,7 @@ class Client:
             async with asyncio.timeout(self._settings.connect_timeout):
                 await self._consumer.start()
         except (errors.KafkaError, OSError, TimeoutError) as error:
-            raise await self._reason(error) from error
+            raise await self._failures.reason(error) from error
 
     async def topics(self) -> frozenset[str]:
         """Return the names of the topics that are there and may be seen."""
@@ -178,7 +145,7 @@ class Client:
         except errors.NoOffsetForPartitionError:
             return {}  # from before we sought to where to begin
         except (errors.KafkaError, errors.ConsumerStoppedError) as error:
-            raise self._translated("reading", error) from error
+            raise self._failures.translated("reading", error) from error
         return records
 
     async def _fetched(
@@ -233,7 +200,7 @@ class Client:
         try:
             coordinator.check_errors()
         except errors.KafkaError as error:
-            raise self._translated("taking part in the group", error) from error
+            raise self._failures.translated("taking part in the group", error) from error
         if coordinator._coordination_task.done() or fetcher._fetch_task.done():
             raise SourceUnavailable(f"{self._name}: a task of the Kafka client has ended")
 
@@ -293,59 +260,7 @@ class Client:
                 f"{self._name}: {doing}: no answer within {self._settings.request_timeout:g} s"
             ) from error
         except (errors.KafkaError, OSError) as error:
-            raise self._translated(doing, error) from error
-
-    def _translated(self, doing: str, error: Exception) -> GatewayError:
-        if isinstance(error, _DENIALS):
-            return ConfigError(
-                f"{self._name}: {doing}: the brokers deny it ({type(error).__name__}); allow this"
-                f" user to read the topic and the group {self._membership.group}"
-            )
-        if isinstance(error, _MISFITS):
-            return ConfigError(
-                f"{self._name}: {doing}: group {self._membership.group} does not take us"
-                f" ({type(error).__name__}); end the other consumers of the group, or name another"
-            )
-        if isinstance(error, _REFUSALS):
-            return self._refused(error)
-        return SourceUnavailable(f"{self._name}: {doing}: {_plain(error)}")
-
-    def _refused(self, error: Exception) -> ConfigError:
-        return ConfigError(
-            f"{self._name}: logging in to {self._addresses}: refused ({_plain(error)});"
-            " correct the trigger's Secret"
-        )
-
-    async def _reason(self, error: Exception) -> GatewayError:
-        """Find out why no broker took us: the library keeps that to its log."""
-        found: Exception = error
-        for broker in self._membership.brokers:
-            try:
-                await self._probe(broker)
-            except _REFUSALS as refusal:
-                return self._refused(refusal)
-            except (errors.KafkaError, OSError, TimeoutError) as reason:
-                found = reason
-        return SourceUnavailable(
-            f"{self._name}: connecting to {self._addresses}: {_plain(found)};"
-            " start the brokers, or correct spec.brokers"
-        )
-
-    async def _probe(self, broker: str) -> None:
-        host, _, port = broker.rpartition(":")
-        milliseconds = int(self._settings.connect_timeout * 1000)
-        async with asyncio.timeout(self._settings.connect_timeout):
-            connection = await create_conn(
-                host.strip("[]"),
-                int(port),
-                request_timeout_ms=milliseconds,
-                **self._membership.login,
-            )
-        connection.close()
-
-    @property
-    def _addresses(self) -> str:
-        return ", ".join(self._membership.brokers)
+            raise self._failures.translated(doing, error) from error
 
     def _made(self) -> AIOKafkaConsumer:
         settings = self._settings
@@ -376,22 +291,5 @@ class Client:
         )
 
 
-def check_pattern(name: str, pattern: str) -> None:
-    """Raise `ConfigError` for a pattern of topics that is none."""
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ConfigError(f"{name}: topicPattern: {error}; write a regular expression") from None
-
-
 def _ms(seconds: float) -> int:
     return int(seconds * 1000)
-
-
-def _plain(error: Exception) -> str:
-    """Return what `error` says, short and without what a client may have put into it."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return type(error).__name__

@@ -9,7 +9,8 @@ from gateway.core.source import Intake
 from gateway.errors import SourceUnavailable
 from gateway.kafka.cluster import cluster_of
 from gateway.sources.kafka.assignment import Assignment
-from gateway.sources.kafka.client import Client, Membership, OutOfRange, check_pattern
+from gateway.sources.kafka.client import Client, OutOfRange
+from gateway.sources.kafka.failures import Membership
 from gateway.sources.kafka.starts import Starts
 from tidegate.api.subscription import KafkaTopic, Subscription
 
@@ -45,7 +46,6 @@ class KafkaSource:
         self._looked = 0.0
         self._found = 0.0
         self._fetching = False
-        check_pattern(self._name, spec.pattern)
 
     async def run(self, intake: Intake) -> None:
         """Connect, then push until cancelled. See `gateway.core.source.Source`."""
