@@ -118,6 +118,8 @@ async def open_client(
     session: AioSession, service: str, account: Account, stack: AsyncExitStack
 ) -> Any:
     """Open a client of `service` that lives as long as `stack`."""
+    # A shard waits by itself after a refusal; the client's own waits would only hide them.
+    attempts = 1 if service == "kinesis" else 3
     key, secret, token = account.keys or (None, None, None)
     context = session.create_client(
         service,
@@ -130,7 +132,7 @@ async def open_client(
             connect_timeout=3,
             read_timeout=15,
             max_pool_connections=CONNECTIONS,
-            retries={"mode": "standard", "max_attempts": 2},
+            retries={"mode": "standard", "max_attempts": attempts},
         ),
     )
     return await stack.enter_async_context(context)

@@ -37,7 +37,7 @@ class Timing:
     """Between two looks for new shards, beside those that the end of a shard announces."""
 
     call: float = 20.0
-    """For one call to Kinesis, its repetition by the client included."""
+    """For one call to Kinesis."""
 
     farewell: float = 3.0
     """For the last positions when the source closes."""

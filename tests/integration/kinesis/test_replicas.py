@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from gateway.stores.sqlite_leases import SqliteLeases
 from tests.fakes.kinesis_server import Operator
 from tests.support.dynamodb import lease_table
 from tests.support.intake import RecordingIntake
-from tests.support.kinesis import CutOff, SettlingIntake, StreamOfTests, reading
+from tests.support.kinesis import FAST, CutOff, SettlingIntake, StreamOfTests, reading
 from tests.support.load import Load, assert_in_order
 from tests.support.waiting import until
 
@@ -50,6 +51,27 @@ async def test_a_second_replica_gets_half_of_the_shards_without_a_repetition(
             ]
     assert [len(shards) for shards in late] == [2, 2]
     assert late[0].isdisjoint(late[1])
+    both = [*one.deliveries, *other.deliveries]
+    assert len({d.event.id for d in both}) == len(both)
+
+
+async def test_a_shard_that_moves_waits_until_what_was_read_of_it_is_settled(
+    four_shards: StreamOfTests, operator: Operator
+) -> None:
+    load, slow = Load(operator, four_shards.name, keys=40), replace(FAST, period=6)
+    one, other = RecordingIntake(), SettlingIntake()
+    await load.publish(1)
+    async with reading(four_shards.source(timing=slow), one):
+        await one.until(40)
+        async with reading(four_shards.source(timing=slow), other):
+            await other.until_polled()
+            await asyncio.sleep(2)  # by now the first one knows of the second
+            assert not other.deliveries
+            one.settle()
+            while not other.deliveries:
+                await load.publish(1)
+                await asyncio.sleep(0.1)  # the pace of the load
+                one.settle()
     both = [*one.deliveries, *other.deliveries]
     assert len({d.event.id for d in both}) == len(both)
 

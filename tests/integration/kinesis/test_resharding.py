@@ -65,11 +65,17 @@ async def test_a_merged_shard_waits_for_both_parents_on_two_replicas(
 ) -> None:
     await operator.split(stream.name)
     load = Load(operator, stream.name)
-    one, other = RecordingIntake(), RecordingIntake()
+    one, other = SettlingIntake(), SettlingIntake()
     async with reading(stream.source(), one), reading(stream.source(), other):
+        while not (one.deliveries and other.deliveries):
+            await load.publish(1)
+            await asyncio.sleep(0.1)  # the pace of the load
+        await until(lambda: not load.missing([*one.deliveries, *other.deliveries]), timeout=20)
+        await until(lambda: not one.unsettled and not other.unsettled)
+        one.settling = other.settling = False
+        before = load.count
         await load.publish(1)
-        await until(lambda: len(one.deliveries) + len(other.deliveries) == 20, timeout=20)
-        await until(lambda: len({d.partition for d in one.deliveries}) <= 2)
+        await until(lambda: len(one.unsettled) + len(other.unsettled) == 20, timeout=20)
         await operator.merge(stream.name)
         await load.publish(1)
         held = (one.unsettled or other.unsettled)[-1]
@@ -78,7 +84,7 @@ async def test_a_merged_shard_waits_for_both_parents_on_two_replicas(
                 delivery.settle(Outcome.DELIVERED)
         polls = one.polls
         await until(lambda: one.polls > polls + 4, timeout=10)
-        assert len(one.deliveries) + len(other.deliveries) == 20
+        assert len(one.deliveries) + len(other.deliveries) == before + 20
         held.settle(Outcome.DELIVERED)
         await until(lambda: not load.missing([*one.deliveries, *other.deliveries]), timeout=20)
         one.settle()
