@@ -30,6 +30,9 @@ from tidegate.api.subscription import OnExhausted, Subscription
 
 logger = logging.getLogger(__name__)
 
+STOP_AGAIN = 10.0
+"""Seconds after which a source that still reads is told once more; it promises to need fewer."""
+
 CLOSE_TIMEOUT = 10.0
 """Seconds that a source has to write out what was settled; it promises to need fewer."""
 
@@ -112,8 +115,10 @@ class Dispatcher:
         """Stop reading and drain; `run` returns when that is done, or raises `failure`."""
         if self._failure is None:
             self._failure = failure
-        if self._reading is not None:
+        if self._reading is not None and not self._reading.done():
             self._reading.cancel()
+            # A client library may swallow the cancellation, and the drain would wait for ever.
+            asyncio.get_running_loop().call_later(STOP_AGAIN, self.stop)
 
     def resume(self) -> None:
         """Begin anew with what is parked: whoever calls has mended what it failed on."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.core.delivery import Answer, Delivery
-from gateway.core.dispatcher import Dispatcher
+from gateway.core.dispatcher import STOP_AGAIN, Dispatcher
 from gateway.core.progress import Progress
 from gateway.core.route import Limits, Route
 from gateway.core.sink import Sink
@@ -64,6 +64,27 @@ class Run:
         await self.task
         assert self.progress.books.in_flight == 0
         return loop.time() - started
+
+
+class Deaf:
+    """A source whose client swallows the first cancellation."""
+
+    redelivers = False
+    watched = False
+
+    async def run(self, intake: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.Event().wait()
+
+    async def close(self) -> None: ...
+
+
+async def test_a_swallowed_cancellation_does_not_stop_the_stop() -> None:
+    run = Run(Deaf(), MemorySink())
+    await asyncio.sleep(1)
+    assert await run.stop() == pytest.approx(STOP_AGAIN, abs=0.5)
 
 
 def sink_that_raises(error: Exception, only: str | None = None, after: float = 0) -> MemorySink:
