@@ -32,9 +32,10 @@ crds: .venv/dev  ## Write manifests/crds from the models.
 
 lock: .venv/dev  ## Resolve the dependencies anew into requirements/.
 	$(PIP) install uv
-	$(BIN)/uv pip compile $(LOCKED) --extra embedded --group build pyproject.toml -o requirements/up.txt
-	$(BIN)/uv pip compile $(LOCKED) --extra embedded --group build --group dev pyproject.toml -o requirements/dev.txt
-LOCKED := --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile $(LOCKED) pyproject.toml -o requirements/up.txt
+	$(BIN)/uv pip compile $(LOCKED) --group dev pyproject.toml -o requirements/dev.txt
+LOCKED := --quiet --upgrade --extra embedded --extra kafka --extra kinesis --group build \
+	--universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 
 clean:  ## Remove what was made here, the virtual environment included.
