@@ -132,7 +132,7 @@ async def open_client(
             connect_timeout=3,
             read_timeout=15,
             max_pool_connections=CONNECTIONS,
-            retries={"mode": "standard", "max_attempts": attempts},
+            retries={"mode": "standard", "total_max_attempts": attempts},
         ),
     )
     return await stack.enter_async_context(context)
