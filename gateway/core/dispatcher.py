@@ -85,6 +85,7 @@ class Dispatcher:
         self._idle = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._stopping: asyncio.TimerHandle | None = None
         self._failure: ConfigError | SourceUnavailable | None = None
 
     async def run(self) -> None:
@@ -101,6 +102,7 @@ class Dispatcher:
                     await asyncio.wait({self._reading})
                     await self._drain()
                 finally:
+                    self._forget_stop()
                     self._abort()
         finally:
             if unwatch is not None:
@@ -118,7 +120,12 @@ class Dispatcher:
         if self._reading is not None and not self._reading.done():
             self._reading.cancel()
             # A client library may swallow the cancellation, and the drain would wait for ever.
-            asyncio.get_running_loop().call_later(STOP_AGAIN, self.stop)
+            self._forget_stop()
+            self._stopping = asyncio.get_running_loop().call_later(STOP_AGAIN, self.stop)
+
+    def _forget_stop(self) -> None:
+        if self._stopping is not None:
+            self._stopping.cancel()
 
     def resume(self) -> None:
         """Begin anew with what is parked: whoever calls has mended what it failed on."""
