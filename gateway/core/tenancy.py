@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 SAFETY = 0.9
 """Part of the period for which an owner trusts its lease: clocks do not all run alike."""
 
+HAND_OVER_TRIES = 3
+"""Writes of one handing over: a sign of life of the new owner rarely comes between twice."""
+
 
 @dataclass(slots=True)
 class Tenure:
@@ -104,10 +107,16 @@ class Tenancy:
     async def hand_over(self, key: str, position: str) -> bool:
         """Tell the new owner of a lease that it may begin; say whether that was written.
 
-        Where it was not, because the new owner gave a sign of life meanwhile, try again.
+        The new owner renews as often as we come here, so that what we last read of the lease is
+        always one sign of life behind: a refused write is tried again at once, on what it is now.
         """
-        tenure = self._tenures[key]
-        return await self._give_up(key, handed_over(tenure.lease, position))
+        for _ in range(HAND_OVER_TRIES):
+            tenure = self._tenures.get(key)
+            if tenure is None or not tenure.leaving:
+                return False
+            if await self._give_up(key, handed_over(tenure.lease, position)):
+                return True
+        return False
 
     async def release(self, key: str, position: str) -> bool:
         """Give up a lease; say whether that was written. Where it was not, try again."""

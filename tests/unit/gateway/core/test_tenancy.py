@@ -295,6 +295,17 @@ def test_a_newcomer_waits_until_the_former_owner_has_finished(time: Time) -> Non
     assert second.positions == {stopped: 1}
 
 
+def test_a_lease_is_handed_over_though_its_new_owner_renews_at_the_same_pace(time: Time) -> None:
+    first, second = workers(time, 2, ROWS[:2])
+    first.attend()
+    second.attend()
+    first.work()
+    first.attend()
+    (leaving,) = first.tenancy.leaving()
+    second.attend()  # a sign of life since the first one has read the lease
+    assert done(first.tenancy.hand_over(leaving.key, "1"))
+
+
 def test_a_former_owner_that_hangs_is_waited_for_one_period(time: Time) -> None:
     first, second = workers(time, 2, ROWS[:2])
     first.attend()
