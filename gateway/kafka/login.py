@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from aiokafka.abc import AbstractTokenProvider
 
+from gateway.credentials import check_whole, client_context, secret_text
 from gateway.errors import ConfigError
 from gateway.settings import KafkaSettings
 
@@ -54,13 +54,13 @@ class Login:
 
 def login_from_secret(name: str, content: Mapping[str, bytes], tls: bool) -> Login:
     """Check and convert the content of Secret `name`; raise `ConfigError` that says the fix."""
-    text = {key: _text(name, key, content[key]) for key in KEYS if key in content}
+    text = {key: secret_text(name, key, content[key]) for key in KEYS if key in content}
     if not text:
         raise ConfigError(
             f"secret {name}: holds none of username+password, token, ca.crt or tls.crt+tls.key"
         )
-    _check_pair(name, text, ("username", "password"))
-    _check_pair(name, text, ("tls.crt", "tls.key"))
+    check_whole(name, text, ("username", "password"))
+    check_whole(name, text, ("tls.crt", "tls.key"))
     if "token" in text and "username" in text:
         raise ConfigError(f"secret {name}: holds username and token; keep one way to log in")
     mechanism = text.get("mechanism", "PLAIN").upper()
@@ -129,9 +129,7 @@ class _Token(AbstractTokenProvider):  # type: ignore[misc]  # the library ships 
 
 def _tls_context(login: Login) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cadata=login.ca or None)
-        if login.certificate:
-            _load_certificate(context, login)
+        context = client_context(login.ca, login.certificate, login.key)
     except (ssl.SSLError, ValueError) as error:
         raise ConfigError(
             f"{login.where}: the CA, certificate or key is not valid PEM, or the key does not fit"
@@ -143,14 +141,6 @@ def _tls_context(login: Login) -> ssl.SSLContext:
     return context
 
 
-def _load_certificate(context: ssl.SSLContext, login: Login) -> None:
-    # OpenSSL's bindings read a chain from a file only; this one is ours alone and goes at once.
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(f"{login.certificate}\n{login.key}\n")
-        file.flush()
-        context.load_cert_chain(file.name)
-
-
 def _file(path: str) -> str:
     if not path:
         return ""
@@ -160,19 +150,3 @@ def _file(path: str) -> str:
         raise ConfigError(
             f"reading {path} for the Kafka login of the gateway: {error}; correct the path"
         ) from error
-
-
-def _text(name: str, key: str, value: bytes) -> str:
-    try:
-        text = value.decode().strip()
-    except UnicodeDecodeError:
-        raise ConfigError(f"secret {name}: key {key!r} is not UTF-8 text; write it anew") from None
-    if not text:
-        raise ConfigError(f"secret {name}: key {key!r} is empty; fill it or remove it")
-    return text
-
-
-def _check_pair(name: str, text: Mapping[str, str], keys: tuple[str, str]) -> None:
-    for present, missing in (keys, keys[::-1]):
-        if present in text and missing not in text:
-            raise ConfigError(f"secret {name}: has {present!r} but no {missing!r}; add it")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import ssl
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from gateway.credentials import check_whole, client_context, secret_text
 from gateway.errors import ConfigError
 
 _METHODS = (("token",), ("user", "password"), ("nkey",), ("creds",))
@@ -41,13 +41,13 @@ class Credentials:
 
 def credentials_from_secret(name: str, content: Mapping[str, bytes]) -> Credentials:
     """Check and convert the content of Secret `name`; raise `ConfigError` that says the fix."""
-    text = {key: _text(name, key, content[key]) for key in _known(content)}
+    text = {key: secret_text(name, key, content[key]) for key in _known(content)}
     methods = [keys for keys in _METHODS if any(key in text for key in keys)]
     if len(methods) > 1:
         both = " and ".join("+".join(keys) for keys in methods)
         raise ConfigError(f"secret {name}: holds {both}; keep one way to log in")
     for pair in (*methods, _TLS_KEYS[1:]):
-        _check_whole(name, text, pair)
+        check_whole(name, text, pair)
     if not text:
         ways = ", ".join("+".join(keys) for keys in _METHODS)
         raise ConfigError(f"secret {name}: holds none of {ways}, ca.crt or tls.crt+tls.key")
@@ -60,37 +60,17 @@ def credentials_from_secret(name: str, content: Mapping[str, bytes]) -> Credenti
 def tls_context(name: str, credentials: Credentials) -> ssl.SSLContext:
     """Build the context for a TLS connection. Reads and writes files: call it in a thread."""
     try:
-        context = ssl.create_default_context(cadata=credentials.ca or None)
-        if credentials.certificate:
-            _load_certificate(context, credentials)
+        return client_context(credentials.ca, credentials.certificate, credentials.key)
     except (ssl.SSLError, ValueError) as error:
         raise ConfigError(
             f"secret {name}: ca.crt, tls.crt or tls.key is not a valid PEM file or the key does"
             f" not fit the certificate: {getattr(error, 'reason', None) or 'cannot be read'}"
         ) from error
-    return context
 
 
 def _known(content: Mapping[str, bytes]) -> list[str]:
     names = {key for keys in _METHODS for key in keys} | set(_TLS_KEYS)
     return sorted(key for key in content if key in names)
-
-
-def _text(name: str, key: str, value: bytes) -> str:
-    try:
-        text = value.decode().strip()
-    except UnicodeDecodeError:
-        raise ConfigError(f"secret {name}: key {key!r} is not UTF-8 text; write it anew") from None
-    if not text:
-        raise ConfigError(f"secret {name}: key {key!r} is empty; fill it or remove it")
-    return text
-
-
-def _check_whole(name: str, text: Mapping[str, str], keys: tuple[str, ...]) -> None:
-    missing = [key for key in keys if key not in text]
-    if missing and len(missing) < len(keys):
-        present = next(key for key in keys if key in text)
-        raise ConfigError(f"secret {name}: has {present!r} but no {missing[0]!r}; add it")
 
 
 def _check_form(name: str, text: Mapping[str, str]) -> None:
@@ -101,11 +81,3 @@ def _check_form(name: str, text: Mapping[str, str]) -> None:
         raise ConfigError(
             f"secret {name}: key 'creds' lacks the JWT or the seed; store the whole .creds file"
         )
-
-
-def _load_certificate(context: ssl.SSLContext, credentials: Credentials) -> None:
-    # OpenSSL's bindings read a chain from a file only; this one is ours alone and goes at once.
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(f"{credentials.certificate}\n{credentials.key}\n")
-        file.flush()
-        context.load_cert_chain(file.name)
