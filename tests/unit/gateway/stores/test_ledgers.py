@@ -85,14 +85,19 @@ async def test_many_writers_at_once_are_all_kept(tmp_path: Path) -> None:
 async def test_a_write_that_failed_is_not_taken_for_done_by_the_next(tmp_path: Path) -> None:
     ledger = SqliteLedger(tmp_path / "ledger.db")
     await ledger.open()
-    ledger._connected().execute("PRAGMA query_only = ON")
+    await asked(ledger, "PRAGMA query_only = ON")
     async with asyncio.TaskGroup() as group:
         tries = [group.create_task(refused_put(ledger, f"ns/{n}")) for n in range(3)]
     assert all("writing the ledger" in attempt.result() for attempt in tries)
-    ledger._connected().execute("PRAGMA query_only = OFF")
+    await asked(ledger, "PRAGMA query_only = OFF")
     await ledger.put("ns/0", "ticks", "new")
     assert [await ledger.get(f"ns/{n}", "ticks") for n in range(3)] == ["new", "old", "old"]
     await ledger.close()
+
+
+async def asked(ledger: SqliteLedger, pragma: str) -> object:
+    """Run `pragma` on the ledger's own connection."""
+    return await ledger._file.run("asking", lambda db: db.execute(pragma).fetchone())
 
 
 async def refused_put(ledger: SqliteLedger, subscription: str) -> str:
@@ -112,9 +117,8 @@ async def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
 async def test_every_value_is_synced_to_the_disk(tmp_path: Path) -> None:
     ledger = SqliteLedger(tmp_path / "ledger.db")
     await ledger.open()
-    connection = ledger._connected()
-    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert await asked(ledger, "PRAGMA journal_mode") == ("wal",)
+    assert await asked(ledger, "PRAGMA synchronous") == (2,)
     await ledger.close()
 
 
