@@ -4,8 +4,8 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11, \
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-# Files or directories of manifests that `make up` runs.
-PATHS ?= examples
+# Files or directories of manifests that `make up` runs: the examples that need no broker of yours.
+PATHS ?= examples/hello examples/pipeline examples/cron
 
 .PHONY: up test slow lint bench crds lock clean
 
