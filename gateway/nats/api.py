@@ -12,6 +12,7 @@ from typing import Any
 import nats.errors
 from nats.aio.client import Client
 
+from gateway.cancellation import kept_cancellation
 from gateway.errors import SourceUnavailable
 
 Object = dict[str, Any]
@@ -51,7 +52,8 @@ class JetStreamApi:
         payload = json.dumps(body).encode() if body is not None else b""
         subject = f"{self.prefix}.{verb}"
         try:
-            message = await self._client.request(subject, payload, timeout=self._deadline)
+            with kept_cancellation():
+                message = await self._client.request(subject, payload, timeout=self._deadline)
         except nats.errors.NoRespondersError as error:
             raise SourceUnavailable(
                 f"{self._name}: asking {subject}: nobody answers;"

@@ -15,6 +15,7 @@ import nats.errors
 import nkeys  # type: ignore[import-untyped]  # it ships no types
 from nats.aio.client import Client, RawCredentials
 
+from gateway.cancellation import kept_cancellation
 from gateway.errors import ConfigError, GatewayError, SourceUnavailable
 from gateway.nats.credentials import Credentials, tls_context
 
@@ -129,8 +130,9 @@ class Connection:
 
         One flush is not enough: the client writes its PING ahead of what it has buffered.
         """
-        await self.client.flush()
-        await self.client.flush()
+        with kept_cancellation():
+            await self.client.flush()
+            await self.client.flush()
 
     async def withdraw(self, subscription: Any, deadline: float) -> bool:
         """End a subscription; say whether all that was on its way went through its callback.
@@ -146,7 +148,8 @@ class Connection:
         except (OSError, nats.errors.Error) as error:
             logger.debug("%s: ending a subscription: %s", self._server.name, _reason(error))
         try:
-            await subscription.unsubscribe()
+            with kept_cancellation():
+                await subscription.unsubscribe()
         except nats.errors.Error as error:
             logger.debug("%s: ending a subscription: %s", self._server.name, _reason(error))
         return False
@@ -157,9 +160,10 @@ class Connection:
         The client's own drain lets the PING overtake its UNSUB, and loses what the server sends
         in between; so the UNSUB goes first, for which the client has no public call.
         """
-        await self.client._send_unsubscribe(subscription._id)
-        await self.confirmed()
-        await subscription.drain()
+        with kept_cancellation():
+            await self.client._send_unsubscribe(subscription._id)
+            await self.confirmed()
+            await subscription.drain()
 
     async def _connect(self, tls: ssl.SSLContext | None) -> None:
         """Try until the first success or the failure of every address.
@@ -184,18 +188,19 @@ class Connection:
 
             self._failed = give_up
             try:
-                await self.client.connect(
-                    server.urls,
-                    name="tidegate",
-                    tls=tls,
-                    max_reconnect_attempts=-1,
-                    max_outstanding_pings=2,
-                    error_cb=self._on_error,
-                    disconnected_cb=self._on_disconnected,
-                    reconnected_cb=self._on_reconnected,
-                    closed_cb=self._on_closed,
-                    **options,
-                )
+                with kept_cancellation():
+                    await self.client.connect(
+                        server.urls,
+                        name="tidegate",
+                        tls=tls,
+                        max_reconnect_attempts=-1,
+                        max_outstanding_pings=2,
+                        error_cb=self._on_error,
+                        disconnected_cb=self._on_disconnected,
+                        reconnected_cb=self._on_reconnected,
+                        closed_cb=self._on_closed,
+                        **options,
+                    )
             finally:
                 self._failed = None
 

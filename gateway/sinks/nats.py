@@ -10,6 +10,7 @@ from typing import Any
 
 import nats.errors
 
+from gateway.cancellation import kept_cancellation
 from gateway.context import Context
 from gateway.core.dead_letter import LETTER_ID
 from gateway.core.delivery import Delivery
@@ -104,9 +105,10 @@ class NatsSink:
         if not connection.online.is_set():
             raise SinkUnavailable(f"{self._name}: the NATS server is away")
         try:
-            answer = await connection.client.request(
-                self._subject, body, timeout=CONFIRM_TIMEOUT, headers=headers
-            )
+            with kept_cancellation():
+                answer = await connection.client.request(
+                    self._subject, body, timeout=CONFIRM_TIMEOUT, headers=headers
+                )
         except nats.errors.NoRespondersError as error:
             raise SinkUnavailable(
                 f"{self._name}: no JetStream stream takes this subject; create one that does, or "

@@ -8,6 +8,7 @@ from typing import Any
 
 import nats.errors
 
+from gateway.cancellation import kept_cancellation
 from gateway.core.delivery import Delivery, Outcome
 from gateway.core.source import Intake
 from gateway.errors import AttemptTimeout, ConfigError, SinkUnavailable, SourceUnavailable
@@ -111,13 +112,14 @@ class CoreReader:
         spec, limits = self._spec, self._limits
         try:
             async with asyncio.timeout(FLUSH_TIMEOUT):
-                self._subscription = await connection.client.subscribe(
-                    spec.subject,
-                    queue=spec.queue,
-                    cb=self._receive,
-                    pending_msgs_limit=limits.queued_events,
-                    pending_bytes_limit=limits.queued_bytes,
-                )
+                with kept_cancellation():
+                    self._subscription = await connection.client.subscribe(
+                        spec.subject,
+                        queue=spec.queue,
+                        cb=self._receive,
+                        pending_msgs_limit=limits.queued_events,
+                        pending_bytes_limit=limits.queued_bytes,
+                    )
                 await connection.confirmed()
         except nats.errors.BadSubjectError as error:
             raise ConfigError(
@@ -142,7 +144,8 @@ class CoreReader:
     async def _check(self, connection: Connection) -> None:
         try:
             async with asyncio.timeout(FLUSH_TIMEOUT):
-                await connection.client.flush()
+                with kept_cancellation():
+                    await connection.client.flush()
         except (OSError, nats.errors.Error):
             return  # the client's own pings decide when the link is dead
         self._intake.polled()

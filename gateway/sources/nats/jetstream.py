@@ -9,6 +9,7 @@ from typing import Any
 
 import nats.errors
 
+from gateway.cancellation import kept_cancellation
 from gateway.core.delivery import Delivery
 from gateway.core.source import Intake
 from gateway.errors import ConfigError, SourceUnavailable
@@ -170,9 +171,10 @@ class JetStreamReader:
         try:
             async with asyncio.timeout(self._timing.request):
                 # Bytes are bounded by what is asked for, not by dropping what came.
-                self._subscription = await self._client.subscribe(
-                    f"{self._inbox}.*", cb=self._receive, pending_bytes_limit=0
-                )
+                with kept_cancellation():
+                    self._subscription = await self._client.subscribe(
+                        f"{self._inbox}.*", cb=self._receive, pending_bytes_limit=0
+                    )
         except (OSError, nats.errors.Error) as error:
             raise SourceUnavailable(f"{self._name}: subscribing to the inbox: {error}") from error
         self._heard = self._clock()
@@ -244,7 +246,8 @@ class JetStreamReader:
             f'"idle_heartbeat":{round(self._heartbeat * _SECOND)}}}'
         )
         try:
-            await self._client.publish(self._next, body.encode(), f"{self._inbox}.{number}")
+            with kept_cancellation():
+                await self._client.publish(self._next, body.encode(), f"{self._inbox}.{number}")
         except nats.errors.Error as error:
             raise SourceUnavailable(f"{self._name}: asking for messages: {error}") from error
 

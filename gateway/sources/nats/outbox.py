@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 import nats.errors
 
+from gateway.cancellation import kept_cancellation
 from gateway.nats.connection import Connection
 
 _TOO_LARGE = {
@@ -43,7 +44,8 @@ class Outbox:
             self._wake.clear()
             await self._connection.online.wait()
             try:
-                await self.flush()
+                with kept_cancellation():
+                    await self.flush()
             except nats.errors.ConnectionClosedError:
                 return
             self._sent()
@@ -68,7 +70,8 @@ class Outbox:
         try:
             async with asyncio.timeout(deadline):
                 await self._connection.online.wait()
-                await self.flush()
+                with kept_cancellation():
+                    await self.flush()
                 await self._connection.confirmed()
         except (OSError, nats.errors.Error):
             return max(len(self._letters), 1)
