@@ -1,7 +1,8 @@
 """The head of the request that brings an event to a function. Pure.
 
 CloudEvents 1.0 in binary mode (HTTP binding 3.1), and beside it the headers that functions
-written for Kubeless read: event-id, event-time, event-type, event-namespace.
+written for Kubeless read: event-id, event-time, event-type, event-namespace, and event-topic
+where a KafkaTrigger wrapped a record.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class EventHead:
     def __init__(self, kind: str) -> None:
         self._namespace = EVENT_NAMESPACES[kind]
         self._bare_method = b"GET" if kind == "CronJobTrigger" else b"POST"
+        self._names_topic = kind == "KafkaTrigger"
         self._trace = TraceIds()
         self._encoded: dict[str, bytes] = {}
         self._content: dict[str, bytes] = {}
@@ -66,6 +68,8 @@ class EventHead:
         method = self._bare_method if event.data is None else b"POST"
         content_type = event.datacontenttype or _guessed_type(event.data)
         more = self._content_lines(content_type) + b"user-agent: tidegate\r\n"
+        if self._names_topic and (topic := event.extensions.get("kafkatopic")):
+            more += b"event-topic: %b\r\n" % self._remembered(topic)
         return self._head(event, (method, b"/", _trace_of(event), more), endpoint, remaining)
 
     def encode_call(

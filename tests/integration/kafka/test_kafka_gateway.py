@@ -45,6 +45,7 @@ async def test_a_record_reaches_the_function_with_its_position(bench: Bench) -> 
         assert seen.headers["ce-partitionkey"] == "k1"
         assert seen.headers["ce-kafkaheadertenant"] == "t1"
         assert seen.headers["event-namespace"] == "kafkatriggers.kubeless.io"
+        assert seen.headers["event-topic"] == bench.topic
         await bench.until_stored(lambda stored: stored.get(0) == (1, ""))
         await until(lambda: running.outcomes("orders") == {"delivered": 1}, timeout=PATIENCE)
         await until(lambda: running.progress("orders").lag_events == 0, timeout=PATIENCE)

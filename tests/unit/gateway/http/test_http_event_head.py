@@ -78,6 +78,14 @@ def test_only_a_cron_tick_without_a_payload_is_a_get(kind: str) -> None:
     assert EventHead(kind).encode(event("7", data=b""), ENDPOINT, 5).startswith(b"POST / ")
 
 
+@pytest.mark.parametrize(("kind", "told"), [("KafkaTrigger", b"orders"), ("NATSTrigger", None)])
+def test_a_kafka_trigger_tells_the_topic_as_kubeless_did(kind: str, told: bytes | None) -> None:
+    one = event(extensions={"kafkatopic": "orders"})
+    head = EventHead(kind).encode(one, ENDPOINT, 5)
+    lines = dict(line.split(b": ", 1) for line in head.split(b"\r\n") if b": " in line)
+    assert lines.get(b"event-topic") == told
+
+
 def call(**fields: Any) -> HttpCall:
     return HttpCall(b"PUT", b"/a%20b?x=1", [(b"x-mine", b"1")], None, **fields)  # type: ignore[arg-type]
 
