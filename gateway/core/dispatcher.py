@@ -77,6 +77,7 @@ class Dispatcher:
         self._resting = Resting(progress)
         self._condemned = Condemned(progress)
         self._cancelled: set[Delivery] = set()
+        self._recalled: set[Delivery] = set()
         self._guard = Guard(subscription, progress, limits.breaker, self._work_on)
         self._allowance = Allowance(limits.events, limits.bytes, limits.budget)
         self._workers = 0
@@ -193,6 +194,19 @@ class Dispatcher:
             self._resting.remove(delivery)
             self._end(delivery, Outcome.DROPPED)
             self._work_on()
+
+    def release(self, deliveries: Iterable[Delivery]) -> None:
+        """See `Intake.release`."""
+        unsettled = {one for one in deliveries if one.outcome is None}
+        self._recalled |= unsettled & self._active.keys()
+        left = unsettled - self._recalled
+        for delivery in self._lanes.withdraw(left):
+            self._conclude(delivery, Outcome.RELEASED)
+        for delivery in left:
+            if delivery in self._resting:
+                self._resting.remove(delivery)
+                self._end(delivery, Outcome.RELEASED)
+        self._work_on()
 
     # Working.
 
@@ -339,7 +353,7 @@ class Dispatcher:
         self._wait(delivery, self._retry.delay(tries))
 
     def _park(self, delivery: Delivery, error: Exception) -> None:
-        if self._draining:
+        if self._draining or delivery in self._recalled:
             self._end(delivery, Outcome.RELEASED)
             return
         self._active.pop(delivery, None)
@@ -356,7 +370,7 @@ class Dispatcher:
     # Waiting between attempts.
 
     def _wait(self, delivery: Delivery, delay: float) -> None:
-        if self._draining and self._route.source.redelivers:
+        if delivery in self._recalled or (self._draining and self._route.source.redelivers):
             self._end(delivery, Outcome.RELEASED)
             return
         self._active.pop(delivery, None)
@@ -372,13 +386,19 @@ class Dispatcher:
     def _end(self, delivery: Delivery, outcome: Outcome) -> None:
         """Settle a delivery that holds a lane, and let its successor go."""
         self._active.pop(delivery, None)
+        self._lanes.leave(delivery)
+        self._conclude(delivery, outcome)
+
+    def _conclude(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Forget what is known of a delivery beside its place, and settle it."""
         if self._condemned and self._condemned.forget(delivery):
             logger.info("%s: dead letters are written again", self._id)
         if self._guard.alert:
             self._guard.ended(delivery)
         if self._cancelled:
             self._cancelled.discard(delivery)
-        self._lanes.leave(delivery)
+        if self._recalled:
+            self._recalled.discard(delivery)
         self._settle(delivery, outcome)
 
     def _settle(self, delivery: Delivery, outcome: Outcome) -> None:

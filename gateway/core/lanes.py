@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from gateway.core.delivery import Delivery
 from tidegate.api.subscription import Ordering
@@ -72,6 +72,22 @@ class Lanes:
             self._ready.append(waiting.popleft())
         else:
             del self._waiting[lane]
+
+    def withdraw(self, deliveries: Set[Delivery]) -> list[Delivery]:
+        """Remove and return those of `deliveries` that are queued, and free the lanes they own."""
+        gone = []
+        for waiting in self._waiting.values():
+            gone += [one for one in waiting if one in deliveries]
+            kept = [one for one in waiting if one not in deliveries]
+            waiting.clear()
+            waiting.extend(kept)
+        heads = [one for one in self._ready if one in deliveries]
+        if heads:
+            self._ready = deque(one for one in self._ready if one not in deliveries)
+        for head in heads:
+            self.leave(head)
+        self._queued -= len(gone) + len(heads)
+        return heads + gone
 
     @property
     def ready(self) -> int:

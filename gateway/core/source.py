@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from gateway.core.delivery import Delivery
@@ -34,6 +34,15 @@ class Intake(Protocol):
 
     def cancel(self, delivery: Delivery) -> None:
         """Stop working on `delivery`, which was pushed and is not settled; it ends as DROPPED."""
+        ...
+
+    def release(self, deliveries: Iterable[Delivery]) -> None:
+        """Hand back those of `deliveries` that nobody is working on; they end as RELEASED.
+
+        For a source that loses the right to a part of what it pushed, and pushes no more of that
+        part. An attempt under way goes on; where it fails, the delivery is handed back instead
+        of tried again. What is settled is left alone.
+        """
         ...
 
     def polled(self) -> None:

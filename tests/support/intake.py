@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gateway.core.delivery import Delivery, Outcome
 
@@ -52,6 +52,13 @@ class RecordingIntake:
         """See `Intake.cancel`."""
         self.cancelled.append(delivery)
         delivery.settle(Outcome.DROPPED)
+        self._signal.set()
+
+    def release(self, deliveries: Iterable[Delivery]) -> None:
+        """See `Intake.release`. Nothing here is ever under way."""
+        for delivery in deliveries:
+            if delivery.outcome is None:
+                delivery.settle(Outcome.RELEASED)
         self._signal.set()
 
     def settle(self, outcome: Outcome = Outcome.DELIVERED, count: int | None = None) -> None:

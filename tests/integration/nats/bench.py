@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +61,11 @@ class RecordingIntake:
 
     def cancel(self, delivery: Delivery) -> None:
         self.settle(delivery, Outcome.DROPPED)
+
+    def release(self, deliveries: Iterable[Delivery]) -> None:
+        for one in deliveries:
+            if one in self.open:
+                self.settle(one, Outcome.RELEASED)
 
     def polled(self) -> None:
         self.polls += 1

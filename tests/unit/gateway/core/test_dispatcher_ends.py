@@ -379,3 +379,73 @@ async def test_an_event_that_was_refused_was_tried_once() -> None:
     await until(lambda: run.outcomes() == {"dropped": 1})
     assert one.attempts == 1
     await run.stop()
+
+
+async def test_what_is_released_and_not_begun_ends_at_once() -> None:
+    going_on = asyncio.Event()
+
+    async def behave(_: Delivery) -> Answer | None:
+        await going_on.wait()
+        return None
+
+    queue = [delivery(id, key=id[0], partition=0) for id in ("a1", "a2", "b1", "c1")]
+    run = Run(Once(queue), MemorySink(behave), ordering=Ordering.KEY, concurrency=2)
+    await until(lambda: run.progress.books.in_flight == 4)
+    await asyncio.sleep(0)
+    run.dispatcher.release(queue)
+    assert [one.outcome and one.outcome.value for one in queue] == [
+        None,
+        "released",
+        None,
+        "released",
+    ]
+    going_on.set()
+    await until(lambda: not run.progress.books.in_flight)
+    assert run.outcomes() == {"delivered": 2, "released": 2}
+    await run.stop()
+
+
+async def test_an_attempt_that_was_released_is_not_tried_again() -> None:
+    failing = asyncio.Event()
+
+    async def behave(_: Delivery) -> Answer | None:
+        await failing.wait()
+        raise SinkUnavailable("busy", status=500)
+
+    one = delivery("1")
+    run = Run(Once([one]), MemorySink(behave), retry=-1)
+    await asyncio.sleep(0.1)
+    run.dispatcher.release([one])
+    assert one.outcome is None
+    failing.set()
+    await until(lambda: one.outcome is not None)
+    assert run.outcomes() == {"released": 1}
+    await run.stop()
+
+
+@pytest.mark.parametrize("on_exhausted", [OnExhausted.PARK, OnExhausted.DEAD_LETTER])
+async def test_what_waits_or_is_parked_frees_its_lane_when_it_is_released(
+    on_exhausted: OnExhausted,
+) -> None:
+    async def behave(one: Delivery) -> Answer | None:
+        if one.event.id == "a1":
+            raise EventRejected("no")
+        return None
+
+    async def refuse(_: Delivery) -> Answer | None:
+        raise SinkUnavailable("away")
+
+    first, second = delivery("a1", key="a"), delivery("a2", key="a")
+    run = Run(
+        Once([first, second]),
+        MemorySink(behave),
+        MemorySink(refuse),
+        ordering=Ordering.KEY,
+        on_exhausted=on_exhausted,
+    )
+    await until(lambda: run.progress.waiting + run.progress.parked == 1)
+    run.dispatcher.release([first])
+    await until(lambda: second.outcome is not None)
+    assert run.outcomes() == {"delivered": 1, "released": 1}
+    assert run.progress.unwritten == 0
+    await run.stop()

@@ -102,7 +102,7 @@ lives = st.builds(
         ),
         max_size=6,
     ).map(tuple),
-    end=st.sampled_from(["drain", "drain", "source fails", "abort", "source stops"]),
+    end=st.sampled_from(["drain", "drain", "source fails", "abort", "source stops", "hand back"]),
     drain_timeout=st.sampled_from([0.5, 20.0]),
 )
 policies = st.fixed_dictionaries(
@@ -135,6 +135,7 @@ class WatchedSource(MemorySource):
         self.redelivers = world.scenario.redelivers
         self.deliveries: list[Delivery] = []
         self.ending = asyncio.Event()
+        self.revoked = False
         self._world = world
 
     async def run(self, intake: Any) -> None:
@@ -148,6 +149,9 @@ class WatchedSource(MemorySource):
             await asyncio.wait({reading, ending})
         if not reading.cancelled():
             reading.result()
+
+    def _batch(self, partition: int, credit: int) -> list[Delivery]:
+        return [] if self.revoked else super()._batch(partition, credit)
 
     def _delivery(self, partition: int, mark: Mark[int], record: Record) -> Delivery:
         one = super()._delivery(partition, mark, record)
@@ -331,6 +335,8 @@ async def end(
             dispatcher.stop(SourceUnavailable("no word"))
         case "source stops":
             source.ending.set()
+        case "hand back":
+            hand_back(world, source, dispatcher)
         case "abort":
             task.cancel()
     with suppress(asyncio.CancelledError, SourceUnavailable):
@@ -339,6 +345,17 @@ async def end(
     world.log.broken = False
     assert asyncio.get_running_loop().time() - started <= life.drain_timeout + 0.1
     assert all(one.outcome for one in source.deliveries)
+
+
+def hand_back(world: World, source: WatchedSource, dispatcher: Dispatcher) -> None:
+    """Release everything: what nobody is working on is settled at once."""
+    source.revoked = True
+    dispatcher.release(source.deliveries)
+    unsettled = [one for one in source.deliveries if one.outcome is None]
+    assert len(unsettled) <= world.scenario.policy["concurrency"]
+    assert world.progress.books.drift == 0
+    assert (world.progress.waiting, world.progress.parked) == (0, 0)
+    source.ending.set()
 
 
 def timers() -> Iterator[asyncio.TimerHandle]:

@@ -59,6 +59,20 @@ def test_clearing_returns_all_that_is_queued_and_nothing_taken() -> None:
     assert len(lanes) == 0
 
 
+def test_withdrawing_takes_from_the_queue_and_passes_the_lane_on() -> None:
+    lanes = Lanes(Ordering.KEY)
+    queue = {id: delivery(id, key=id[0]) for id in ("a1", "a2", "a3", "b1", "b2")}
+    for one in queue.values():
+        lanes.enter(one)
+    assert lanes.take() is queue["a1"]
+
+    gone = lanes.withdraw({queue[id] for id in ("a1", "a2", "b1")})
+    assert {one.event.id for one in gone} == {"a2", "b1"}
+    assert (len(lanes), taken(lanes)) == (2, ["b2"])
+    lanes.leave(queue["a1"])
+    assert taken(lanes) == ["a3"]
+
+
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=60))
 def test_every_lane_stays_in_order_and_holds_one_taken(steps: list[tuple[str, bool]]) -> None:
     lanes = Lanes(Ordering.KEY)

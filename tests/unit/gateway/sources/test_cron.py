@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -58,6 +58,8 @@ class RecordingIntake:
 
     def cancel(self, delivery: Delivery) -> None:
         delivery.settle(Outcome.DROPPED)
+
+    def release(self, deliveries: Iterable[Delivery]) -> None: ...
 
     def polled(self) -> None: ...
 
