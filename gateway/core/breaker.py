@@ -101,6 +101,10 @@ class Breaker:
         self.state = BreakerState.OPEN
         return True
 
+    def suspects(self, delivery: Delivery) -> bool:
+        """Say whether the attempts of `delivery` may yet be forgiven."""
+        return self.state is not CLOSED or delivery in self._streak
+
     def forgiven(self) -> dict[Delivery, int]:
         """Return the attempts that each delivery is owed, and forget the streak."""
         streak, self._streak = self._streak, {}

@@ -44,6 +44,8 @@ class Delivery:
     the broker counts them. `call` is there when a caller waits for the destination's own answer; it
     is between the source and the sink that understand each other, and the core only asks whether
     there is one. `alone` says that a batch with it ended badly: it is next tried by itself.
+    `postponable` says that its source can bring it again at a time of our choice: `delay` seconds
+    after it ended as RELEASED, with the attempts that were made so far.
     """
 
     __slots__ = (
@@ -51,6 +53,7 @@ class Delivery:
         "answer",
         "attempts",
         "call",
+        "delay",
         "event",
         "failed_at",
         "key",
@@ -58,6 +61,7 @@ class Delivery:
         "outcome",
         "partition",
         "position",
+        "postponable",
         "received_at",
         "settled",
         "size",
@@ -80,6 +84,8 @@ class Delivery:
         self.attempts = 0
         self.received_at = 0.0
         self.alone = False
+        self.postponable = False
+        self.delay = 0.0
         self.call: object | None = None
         self.answer: Answer | None = None
         self.last_error: Exception | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from gateway.core.allowance import Allowance
 from gateway.core.breaker import is_systemic
@@ -26,7 +27,7 @@ from gateway.errors import (
     SinkUnavailable,
     SourceUnavailable,
 )
-from tidegate.api.subscription import OnExhausted, Subscription
+from tidegate.api.subscription import OnExhausted, Ordering, Subscription
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Dispatcher:
 
         push ─ filter says no ─────────────────────────────────> FILTERED
           │
-        queued <─────────── backoff over ─────────── waiting
+        queued <─────────── backoff over ─────────── waiting ── long ──> RELEASED, for later
           │ a worker takes it                           ^
         attempting ── SinkUnavailable, tries left ──────┘
           │  │  └──── took it ─────────────────────────────────> DELIVERED
@@ -74,7 +75,7 @@ class Dispatcher:
         self._retry = RetryPolicy(policy)
         self._lanes = Lanes(policy.ordering)
         self._active: dict[Delivery, asyncio.Task[None]] = {}
-        self._resting = Resting(progress)
+        self._resting = Resting(progress, limits.events)
         self._condemned = Condemned(progress)
         self._cancelled: set[Delivery] = set()
         self._recalled: set[Delivery] = set()
@@ -374,7 +375,27 @@ class Dispatcher:
             self._end(delivery, Outcome.RELEASED)
             return
         self._active.pop(delivery, None)
-        self._resting.wait(delivery, delay, self._retry_now)
+        here = self._resting.patience(delivery) if self._may_postpone(delivery) else delay
+        if delay <= here:
+            self._resting.wait(delivery, delay, self._retry_now)
+        else:
+            self._resting.wait(delivery, here, partial(self._postpone, delay - here))
+
+    def _may_postpone(self, delivery: Delivery) -> bool:
+        """Whether `delivery` holds up nobody, and is not on its way to the dead-letter sink."""
+        return self._policy.ordering is Ordering.NONE and delivery not in self._condemned
+
+    def _postpone(self, rest: float, delivery: Delivery) -> None:
+        """Leave the rest of a long wait to the source, so that it takes no place here.
+
+        Not while the breaker may still forgive what was tried: the source would remember it.
+        """
+        self._resting.remove(delivery)
+        if self._guard.suspects(delivery):
+            self._resting.wait(delivery, rest, self._retry_now)
+        else:
+            delivery.delay = rest
+            self._end(delivery, Outcome.RELEASED)
 
     def _retry_now(self, delivery: Delivery) -> None:
         self._resting.remove(delivery)

@@ -64,6 +64,10 @@ class Guard:
         if opened:
             self._pause(error)
 
+    def suspects(self, delivery: Delivery) -> bool:
+        """Say whether the failures of `delivery` may be the system's, and cost it nothing."""
+        return self.alert and self._breaker.suspects(delivery)
+
     def answered(self) -> None:
         """Note that the destination is there, whatever it said; after failures, go on slowly."""
         paused = self.pausing

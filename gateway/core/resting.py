@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from gateway.core.delivery import Delivery
 from gateway.core.progress import Progress
 
+HOLD = 5.0
+"""Longest wait here of what its source can bring again later, in seconds. By its end it is known
+whether a failure was the event's or the system's."""
+
+HOLD_CROWDED = 1.0
+"""The same while half of the places are taken by what waits."""
+
 
 class Resting:
     """What waits for its next attempt, and what is parked until someone acts.
 
-    Publishes both counts. A delivery is in one place at a time; `remove` finds it.
+    Publishes both counts. A delivery is in one place at a time; `remove` finds it. `places` is
+    how many deliveries its dispatcher may hold.
     """
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, places: int) -> None:
         self._progress = progress
+        self._places = places
         self._waiting: dict[Delivery, asyncio.TimerHandle] = {}
         self._parked: set[Delivery] = set()
 
@@ -35,6 +45,15 @@ class Resting:
     def parked(self) -> tuple[Delivery, ...]:
         """The deliveries that nothing but an act of somebody moves."""
         return tuple(self._parked)
+
+    def patience(self, delivery: Delivery) -> float:
+        """Return the longest wait here; a longer one is to be left to the source of `delivery`.
+
+        Without end where that cannot postpone it, or would forget that it is to be tried alone.
+        """
+        if not delivery.postponable or delivery.alone:
+            return math.inf
+        return HOLD_CROWDED if 2 * len(self._waiting) >= self._places else HOLD
 
     def wait(self, delivery: Delivery, delay: float, wake: Callable[[Delivery], None]) -> None:
         """Have `wake` called with `delivery` after `delay` seconds."""

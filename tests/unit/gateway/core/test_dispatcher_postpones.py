@@ -137,7 +137,8 @@ async def test_what_waits_with_the_source_takes_no_place() -> None:
     failing = Failing(FAILED, "1", "2")
     source = Postponing("1", "2")
     async with running(source, failing, limits=limits, backoff_delay=60.0) as bench:
-        await until(lambda: bench.dispatcher.credit == 2, 10)
+        await until(lambda: len(bench.source.delays) == 2, 10)
+        assert bench.dispatcher.credit == 2
         assert bench.progress.books.in_flight == 0
 
 
