@@ -35,11 +35,14 @@ crds: .venv/dev  ## Write manifests/crds from the models.
 
 lock: .venv/dev  ## Resolve the dependencies anew into requirements/.
 	$(PIP) install uv
-	$(BIN)/uv pip compile $(LOCKED) pyproject.toml -o requirements/up.txt
-	$(BIN)/uv pip compile $(LOCKED) --group dev pyproject.toml -o requirements/dev.txt
-LOCKED := --quiet --upgrade --extra embedded --extra kafka --extra kinesis --group build \
-	--universal --python-version 3.11 --generate-hashes \
+	$(COMPILE) --upgrade $(EXTRAS) --group build pyproject.toml -o requirements/up.txt
+	$(COMPILE) --upgrade $(EXTRAS) --group build --group dev pyproject.toml \
+		-o requirements/dev.txt
+	$(COMPILE) --constraint requirements/up.txt $(EXTRAS) pyproject.toml -o requirements/image.txt
+	$(COMPILE) --constraint requirements/up.txt --group build -o requirements/build.txt
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
+EXTRAS := --extra embedded --extra kafka --extra kinesis
 
 clean:  ## Remove what was made here, the virtual environment included.
 	rm -rf .venv .tidegate .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
