@@ -35,6 +35,21 @@ default; who embeds the gateway passes a `Settings` value to `gateway/app.py: Ga
 | `--drain-timeout` | `LifecycleSettings.drain_timeout` and `LocalSettings.stop_timeout` |
 | `--state` | `LocalSettings.state_dir` |
 
+| variable | sets |
+|---|---|
+| `TIDEGATE_STATE` | the same as `--state` |
+| `KAFKA_BROKERS` | `KafkaSettings.brokers`, separated by commas |
+| `KAFKA_ENABLE_TLS` | `KafkaSettings.tls`; the next two rows count only with it |
+| `KAFKA_INSECURE` | `KafkaSettings.insecure` |
+| `KAFKA_CACERTS`, `KAFKA_CERT`, `KAFKA_KEY` | the paths of CA, certificate and key |
+| `KAFKA_ENABLE_SASL` | whether to log in; the next row counts only with it |
+| `KAFKA_USERNAME`, `KAFKA_PASSWORD`, `KAFKA_SASL_MECHANISM` | the login |
+| `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` | who reads for Kinesis triggers without a Secret |
+| `AWS_ENDPOINT_URL_KINESIS` | where Kinesis is for triggers without an `endpoint` |
+| `AWS_ENDPOINT_URL_DYNAMODB` | where the tables of their leases are |
+
+Kafka's are those of Kubeless's trigger; AWS's clients read more of their own. Functions see none.
+
 The state folder of `tidegate up` also holds the ledger, the leases of Kinesis shards and the store
 of the embedded NATS server: deleting it forgets stored messages, the last time of every cron
 trigger, and how far every Kinesis trigger has read.
