@@ -11,20 +11,21 @@ ARG PYTHON_IMAGE=python:3.12.14-slim-bookworm
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
-# What changes rarely comes first: a change of the code does not install all of this anew.
+# What changes rarely comes first: a change of the code does not fetch all of this anew.
 COPY requirements/build.txt requirements/image.txt requirements/
+# Wheels alone, so that nothing is compiled; nkeys is pure Python and has none.
 RUN pip install --require-hashes --only-binary :all: --requirement requirements/build.txt \
- && python -m venv --without-pip /opt/tidegate \
- && pip --python /opt/tidegate/bin/python install \
-      --require-hashes --only-binary :all: --requirement requirements/image.txt
+ && pip wheel --require-hashes --only-binary :all: --no-binary nkeys --no-build-isolation \
+      --wheel-dir /wheels --requirement requirements/image.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY controllers/ controllers/
 COPY gateway/ gateway/
 COPY runtimes/ runtimes/
 COPY tidegate/ tidegate/
-# The check at the end fails when requirements/image.txt lacks something that the wheel asks for.
-RUN pip wheel --no-deps --no-index --no-build-isolation --wheel-dir /dist . \
- && pip --python /opt/tidegate/bin/python install --no-deps --no-index /dist/*.whl \
+# The check at the end fails when requirements/image.txt lacks something that ours asks for.
+RUN pip wheel --no-deps --no-index --no-build-isolation --wheel-dir /wheels . \
+ && python -m venv --without-pip /opt/tidegate \
+ && pip --python /opt/tidegate/bin/python install --no-deps --no-index /wheels/*.whl \
  && pip --python /opt/tidegate/bin/python check
 
 FROM ${PYTHON_IMAGE}

@@ -39,7 +39,7 @@ lock: .venv/dev  ## Resolve the dependencies anew into requirements/.
 	$(COMPILE) --upgrade $(EXTRAS) --group build --group dev pyproject.toml \
 		-o requirements/dev.txt
 	$(COMPILE) --constraint requirements/up.txt $(EXTRAS) pyproject.toml -o requirements/image.txt
-	$(COMPILE) --constraint requirements/up.txt --group build -o requirements/build.txt
+	$(COMPILE) --constraint requirements/up.txt --group image -o requirements/build.txt
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 EXTRAS := --extra embedded --extra kafka --extra kinesis
