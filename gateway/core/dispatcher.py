@@ -43,9 +43,9 @@ class Dispatcher:
 
         push ─ filter says no ─────────────────────────────────> FILTERED
           │
-        queued <─────────── backoff over ─────────── waiting ── long ──> RELEASED, for later
-          │ a worker takes it                           ^
-        attempting ── SinkUnavailable, tries left ──────┘
+        queued <───────── backoff over ───────── waiting ─ long ─> RELEASED, for later
+          │ a worker takes it                       ^
+        attempting ── SinkUnavailable, tries left ──┘
           │  │  └──── took it ─────────────────────────────────> DELIVERED
           │  └─ CallerGone, or a caller was told of a failure ─> RELEASED
           │ EventRejected, or no tries left
