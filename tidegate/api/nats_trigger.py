@@ -64,8 +64,8 @@ class JetStreamSpec(Model):
     """The first time, with deliverPolicy byStartTime."""
     ack_wait: PositiveDuration = 30.0
     """How long the server waits for a sign of life before it delivers again. Default 30s."""
-    max_ack_pending: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
-    """The most messages that are out at a time."""
+    max_ack_pending: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """The most messages that are out at a time, those included that wait for their next attempt."""
     domain: JetStreamName | None = None
     """The JetStream domain."""
 

@@ -135,7 +135,7 @@ class JetStreamConsumer:
     start_sequence: int | None = None
     start_time: str | None = None
     ack_wait: float = 30.0
-    max_ack_pending: int = 1000
+    max_ack_pending: int = 10_000
     domain: str | None = None
 
 

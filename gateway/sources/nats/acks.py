@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from gateway.core.delivery import Delivery, Outcome
 from gateway.nats.connection import Connection
-from gateway.sources.nats.leases import Key, Leases
+from gateway.sources.nats.events import position_from_reply
+from gateway.sources.nats.leases import Attempts, Key, Leases
 from gateway.sources.nats.outbox import Outbox
 
 ACK, NAK, TERM, IN_PROGRESS = b"+ACK", b"-NAK", b"+TERM", b"+WPI"
@@ -17,8 +18,8 @@ _VERBS = {
     Outcome.FILTERED: ACK,
     Outcome.DROPPED: ACK,
     Outcome.DEAD_LETTERED: TERM,
-    Outcome.RELEASED: NAK,
 }
+_SECOND = 1_000_000_000
 
 
 class Acknowledgements:
@@ -28,11 +29,12 @@ class Acknowledgements:
     and a function slow; it covers what waits in a lane too.
     """
 
-    def __init__(self, connection: Connection, ack_wait: float, sent: Callable[[], None]) -> None:
-        self.ack_wait = ack_wait
+    def __init__(self, connection: Connection, sent: Callable[[], None], retry: int) -> None:
+        self.ack_wait = 30.0
         self.outbox = Outbox(connection, sent)
         self._online = connection.online
         self._leases = Leases()
+        self._attempts = Attempts(retry)
         self._renew_now = asyncio.Event()
 
     @property
@@ -50,6 +52,10 @@ class Acknowledgements:
         self._leases.take(key, reply)
         return True
 
+    def attempts(self, key: Key, deliveries: int) -> int:
+        """Return the attempts that were made at a message before this delivery of it."""
+        return self._attempts.recall(key, deliveries)
+
     def hand_back(self, reply: str) -> None:
         """Refuse a message that came too late to be worked on."""
         self.outbox.put(reply, NAK)
@@ -60,7 +66,18 @@ class Acknowledgements:
         outcome = delivery.outcome
         assert outcome is not None
         reply = self._leases.finish(key, durable=outcome is not Outcome.RELEASED)
-        self.outbox.put(reply, _VERBS[outcome])
+        if outcome is Outcome.RELEASED:
+            self._release(key, reply, delivery)
+        else:
+            self.outbox.put(reply, _VERBS[outcome])
+
+    def _release(self, key: Key, reply: str, delivery: Delivery) -> None:
+        at = position_from_reply(reply)
+        assert at is not None
+        if delivery.attempts:
+            self._attempts.remember(key, delivery.attempts, int(at.deliveries))
+        delay = round(delivery.delay * _SECOND)
+        self.outbox.put(reply, b'%s {"delay":%d}' % (NAK, delay) if delay else NAK)
 
     def renew_soon(self) -> None:
         """Renew everything at the next opportunity: the server was away."""

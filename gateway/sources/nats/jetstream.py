@@ -67,13 +67,19 @@ class JetStreamReader:
     """
 
     def __init__(
-        self, name: str, spec: NatsSubject, limits: LimitSettings, timing: Timing | None = None
+        self,
+        name: str,
+        spec: NatsSubject,
+        limits: LimitSettings,
+        timing: Timing | None = None,
+        retry: int = 0,
     ) -> None:
         assert spec.jetstream is not None
         self._name = name
         self._spec = spec
         self._durable = spec.jetstream.durable
         self._limits = limits
+        self._retry = retry
         self._timing = timing or Timing()
         self._pulls = Pulls(limits.queued_events)
         self._batch: list[Delivery] = []
@@ -95,9 +101,7 @@ class JetStreamReader:
         self._client = connection.client
         self._intake = intake
         self._clock = asyncio.get_running_loop().time
-        assert self._spec.jetstream is not None
-        ack_wait = self._spec.jetstream.ack_wait
-        self._acks = Acknowledgements(connection, ack_wait, self._wake.set)
+        self._acks = Acknowledgements(connection, self._wake.set, self._retry)
         version = self._client.connected_server_version
         self._binding = ConsumerBinding(
             self._name, self._spec, self._api(), (version.major, version.minor)
@@ -304,8 +308,9 @@ class JetStreamReader:
             return
         event = self._events.event(message.subject, message.headers, message.data, at)
         delivery = Delivery(event, self._acks.settle, key, key=message.subject)
+        delivery.postponable = True
         if at.deliveries != "1":
-            delivery.attempts = int(at.deliveries) - 1
+            delivery.attempts = self._acks.attempts(key, int(at.deliveries))
         self._batch.append(delivery)
 
     def _push(self) -> None:

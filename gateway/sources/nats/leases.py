@@ -3,11 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 Key = tuple[str, str]
 """Sequence and timestamp: a message's identity, also across streams of the same name."""
 
 _GENERATION = 8192
+
+
+class Tried(NamedTuple):
+    """How far a message had come when it was handed back."""
+
+    attempts: int
+    deliveries: int
+
+
+class Attempts:
+    """Remembers what was tried of messages that the server has again.
+
+    The server counts deliveries, and a release or a crash is one as well. So an attempt counts
+    where it was made and is remembered there; deliveries to others count only beyond the first
+    `unproven`, so that nothing is given up early because it was handed around, and yet what goes
+    round for ever comes to an end. Bounded: two generations, the older of which is forgotten.
+    """
+
+    def __init__(self, unproven: int) -> None:
+        self._unproven = max(unproven, 0)
+        self._now: dict[Key, Tried] = {}
+        self._before: dict[Key, Tried] = {}
+
+    def remember(self, key: Key, attempts: int, deliveries: int) -> None:
+        """Keep what was tried of a message that goes back in its `deliveries`-th delivery."""
+        if len(self._now) >= _GENERATION:
+            self._before, self._now = self._now, {}
+        self._now[key] = Tried(attempts, deliveries)
+
+    def recall(self, key: Key, deliveries: int) -> int:
+        """Return the attempts that count for a message in its `deliveries`-th delivery."""
+        known = self._now.pop(key, None) or self._before.pop(key, None) or Tried(0, 0)
+        elsewhere = deliveries - 1 - known.deliveries
+        return known.attempts + max(elsewhere - self._unproven, 0)
 
 
 class Leases:

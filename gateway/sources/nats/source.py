@@ -27,7 +27,7 @@ class NatsSource:
         self._name = f"{subscription.kind} {subscription.namespace}/{subscription.trigger}"
         limits = context.settings.limits
         self._reader: CoreReader | JetStreamReader = (
-            JetStreamReader(self._name, spec, limits)
+            JetStreamReader(self._name, spec, limits, retry=subscription.policy.retry)
             if spec.jetstream
             else CoreReader(self._name, spec, limits)
         )
