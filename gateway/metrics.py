@@ -55,6 +55,7 @@ class SubscriptionCollector(Collector):
 _COUNTERS: tuple[tuple[str, str, Callable[[Progress], float]], ...] = (
     ("tidegate_received", "Events that the source handed over.", lambda p: p.books.received),
     ("tidegate_restarts", "Times that the source was made anew.", lambda p: p.restarts),
+    ("tidegate_lost", "Events that came and could not be taken.", lambda p: p.lost),
 )
 
 _GAUGES: tuple[tuple[str, str, Callable[[Progress], float | None]], ...] = (

@@ -184,6 +184,10 @@ class Dispatcher:
         self._progress.lag_events = events
         self._progress.lag_seconds = seconds
 
+    def lost(self, events: int) -> None:
+        """See `Intake.lost`. Not in the books: these events were never received."""
+        self._progress.lost += events
+
     def cancel(self, delivery: Delivery) -> None:
         """See `Intake.cancel`."""
         if delivery.outcome is not None:

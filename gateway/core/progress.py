@@ -89,6 +89,9 @@ class Progress:
     breaker: str = "closed"
     """`open` and `halfOpen` while the function as a whole takes nothing; see `Breaker`."""
 
+    lost: int = 0
+    """Events that the source had to throw away: no part of the books, as they were not received."""
+
     last_error: str = ""
     restarts: int = 0
     lag_events: int | None = None

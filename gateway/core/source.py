@@ -53,6 +53,10 @@ class Intake(Protocol):
         """Say how far behind the source is, when it knows."""
         ...
 
+    def lost(self, events: int) -> None:
+        """Say that `events` more were thrown away before they could be pushed, and come no more."""
+        ...
+
 
 class Source(Protocol):
     """Reads one subscription's events from one broker.

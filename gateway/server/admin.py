@@ -96,6 +96,7 @@ def row(subscription: Subscription, progress: Progress) -> dict[str, object]:
         "parked": progress.parked,
         "breaker": progress.breaker,
         "lag": progress.lag_events,
+        "lost": progress.lost,
         "restarts": progress.restarts,
         "lastError": progress.last_error,
         **{outcome.value: count for outcome, count in books.outcomes.items()},

@@ -17,6 +17,7 @@ class RecordingIntake:
         self.cancelled: list[Delivery] = []
         self.polls = 0
         self.behind: int | None = None
+        self.gone = 0
         self._signal = asyncio.Event()
 
     @property
@@ -43,6 +44,10 @@ class RecordingIntake:
         """See `Intake.polled`."""
         self.polls += 1
         self._signal.set()
+
+    def lost(self, events: int) -> None:
+        """See `Intake.lost`."""
+        self.gone += events
 
     def lag(self, events: int | None = None, seconds: float | None = None) -> None:
         """See `Intake.lag`."""

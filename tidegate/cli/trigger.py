@@ -33,6 +33,7 @@ WIDE = (
     ("RELEASED", "released"),
     ("WAITING", "waiting"),
     ("LAG", "lag"),
+    ("LOST", "lost"),
     ("RESTARTS", "restarts"),
 )
 

@@ -107,6 +107,7 @@ class CoreReader:
                 self._limits.queued_events,
             )
         self._lost += 1
+        self._intake.lost(1)
 
     async def _subscribe(self, connection: Connection) -> None:
         spec, limits = self._spec, self._limits
@@ -156,10 +157,12 @@ class CoreReader:
         if subscription is None or self._connection is None:
             return
         if not await self._connection.withdraw(subscription, FLUSH_TIMEOUT):
+            unread = subscription.pending_msgs + len(self._batch)
+            self._intake.lost(unread)
             logger.warning(
                 "%s: stopped with %d events unread, which core NATS does not keep",
                 self._name,
-                subscription.pending_msgs,
+                unread,
             )
 
     async def _receive(self, message: Any) -> None:

@@ -33,6 +33,7 @@ class RecordingIntake:
         self.most_open = 0
         self.polls = 0
         self.last_lag: int | None = None
+        self.gone = 0
         self.open: set[Delivery] = set()
         self._changed = asyncio.Event()
 
@@ -73,6 +74,10 @@ class RecordingIntake:
 
     def lag(self, events: int | None = None, seconds: float | None = None) -> None:
         self.last_lag = events
+        self._changed.set()
+
+    def lost(self, events: int) -> None:
+        self.gone += events
         self._changed.set()
 
     def settle(self, delivery: Delivery, outcome: Outcome = Outcome.DELIVERED) -> None:

@@ -97,6 +97,7 @@ async def test_what_a_full_intake_cannot_take_is_lost_counted_and_said_once(
     await until(lambda: "keeping up again; " in caplog.text, 10)
     lost = 1000 - len(intake.deliveries)
     assert f"keeping up again; {lost} events were lost" in caplog.text
+    assert intake.gone == lost
     assert caplog.text.count("slow consumer") == 1
     task.cancel()
     await asyncio.wait([task])
@@ -116,6 +117,20 @@ async def test_reading_stops_and_what_the_client_had_is_still_pushed(
     assert len(running.intake.deliveries) == 500
     with pytest.raises(NoRespondersError):
         await client.request("orders", b"?", timeout=2)
+
+
+async def test_what_a_full_intake_has_not_taken_when_reading_stops_counts_as_lost(
+    bench: Bench, client: Client
+) -> None:
+    running = await listening(bench, RecordingIntake(limit=1))
+    for number in range(50):
+        await client.publish("orders", b"%d" % number)
+    await client.flush()
+    await running.intake.received(1)
+    subscription = running.source._reader._subscription
+    await until(lambda: subscription.pending_msgs >= 48, 10)
+    await running.stop_reading()
+    assert len(running.intake.deliveries) + running.intake.gone == 50
 
 
 async def test_a_replica_that_leaves_under_load_takes_nothing_with_it(

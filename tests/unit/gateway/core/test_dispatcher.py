@@ -489,3 +489,12 @@ async def test_what_is_parked_begins_anew_when_it_is_resumed() -> None:
         await bench.sink.until(1)
         assert bench.progress.parked == 0
     assert bench.outcomes() == {"delivered": 1}
+
+
+async def test_what_a_source_lost_is_counted_beside_the_books() -> None:
+    async with dispatching(log_of("1")) as bench:
+        await bench.sink.until(1)
+        bench.dispatcher.lost(3)
+        bench.dispatcher.lost(2)
+    assert bench.progress.lost == 5
+    assert bench.outcomes() == {"delivered": 1}

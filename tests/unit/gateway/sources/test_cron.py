@@ -65,6 +65,8 @@ class RecordingIntake:
 
     def lag(self, events: int | None = None, seconds: float | None = None) -> None: ...
 
+    def lost(self, events: int) -> None: ...
+
     @property
     def subjects(self) -> list[str]:
         return [str(delivery.event.subject)[11:16] for delivery in self.taken]
