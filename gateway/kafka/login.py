@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -12,10 +13,17 @@ from aiokafka.abc import AbstractTokenProvider
 
 from gateway.credentials import check_whole, client_context, secret_text
 from gateway.errors import ConfigError
+from gateway.kafka.oauth import ClientCredentials, TokenClient
 from gateway.settings import KafkaSettings
 
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-KEYS = ("username", "password", "mechanism", "token", "ca.crt", "tls.crt", "tls.key")
+BEARER = "OAUTHBEARER"
+CLIENT_KEYS = ("client_id", "client_secret", "token_endpoint")
+KEYS = (
+    *("username", "password", "mechanism", "token"),
+    *(*CLIENT_KEYS, "scope"),
+    *("ca.crt", "tls.crt", "tls.key"),
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -30,6 +38,10 @@ class Login:
     password: str = ""
     mechanism: str = "PLAIN"
     token: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    token_endpoint: str = ""
+    scope: str = ""
     ca: str = ""
     certificate: str = ""
     key: str = ""
@@ -44,7 +56,8 @@ class Login:
     def protocol(self) -> str:
         """The security protocol in Kafka's own words."""
         transport = "SSL" if self.encrypted else "PLAINTEXT"
-        return f"SASL_{transport}" if self.username or self.token else transport
+        named = self.username or self.token or self.client_id
+        return f"SASL_{transport}" if named else transport
 
     @property
     def encrypted(self) -> bool:
@@ -57,27 +70,45 @@ def login_from_secret(name: str, content: Mapping[str, bytes], tls: bool) -> Log
     text = {key: secret_text(name, key, content[key]) for key in KEYS if key in content}
     if not text:
         raise ConfigError(
-            f"secret {name}: holds none of username+password, token, ca.crt or tls.crt+tls.key"
+            f"secret {name}: holds none of username+password, token, {'+'.join(CLIENT_KEYS)},"
+            " ca.crt or tls.crt+tls.key"
         )
-    check_whole(name, text, ("username", "password"))
-    check_whole(name, text, ("tls.crt", "tls.key"))
-    if "token" in text and "username" in text:
-        raise ConfigError(f"secret {name}: holds username and token; keep one way to log in")
-    mechanism = text.get("mechanism", "PLAIN").upper()
-    if mechanism not in MECHANISMS:
-        known = ", ".join(MECHANISMS)
-        raise ConfigError(f"secret {name}: key 'mechanism' is none of {known}; correct it")
+    _check(name, text)
     return Login(
         f"secret {name}",
         text.get("username", ""),
         text.get("password", ""),
-        mechanism,
+        _mechanism(name, text),
         text.get("token", ""),
+        text.get("client_id", ""),
+        text.get("client_secret", ""),
+        text.get("token_endpoint", ""),
+        text.get("scope", ""),
         text.get("ca.crt", ""),
         text.get("tls.crt", ""),
         text.get("tls.key", ""),
         tls,
     )
+
+
+def _check(name: str, text: Mapping[str, str]) -> None:
+    for keys in (("username", "password"), CLIENT_KEYS, ("tls.crt", "tls.key")):
+        check_whole(name, text, keys)
+    ways = [key for key in ("username", "token", "client_id") if key in text]
+    if len(ways) > 1:
+        raise ConfigError(f"secret {name}: holds {' and '.join(ways)}; keep one way to log in")
+    if "client_id" in text and not re.match("https?://[^/]", text["token_endpoint"]):
+        raise ConfigError(f"secret {name}: key 'token_endpoint' is no URL; write https://host/path")
+
+
+def _mechanism(name: str, text: Mapping[str, str]) -> str:
+    mechanism = text.get("mechanism", "PLAIN").upper()
+    known = MECHANISMS if "username" in text else (*MECHANISMS, BEARER)
+    if mechanism not in known:
+        raise ConfigError(
+            f"secret {name}: key 'mechanism' is none of {', '.join(known)}; correct it"
+        )
+    return mechanism
 
 
 def login_from_settings(settings: KafkaSettings) -> Login:
@@ -106,9 +137,11 @@ def client_options(login: Login) -> dict[str, Any]:
     options: dict[str, Any] = {"security_protocol": login.protocol}
     if login.encrypted:
         options["ssl_context"] = _tls_context(login)
-    if login.token:
-        options["sasl_mechanism"] = "OAUTHBEARER"
-        options["sasl_oauth_token_provider"] = _Token(login.token)
+    if login.token or login.client_id:
+        options["sasl_mechanism"] = BEARER
+        options["sasl_oauth_token_provider"] = (
+            _Token(login.token) if login.token else ClientCredentials(_token_client(login))
+        )
     elif login.username:
         options["sasl_mechanism"] = login.mechanism
         options["sasl_plain_username"] = login.username
@@ -125,6 +158,16 @@ class _Token(AbstractTokenProvider):  # type: ignore[misc]  # the library ships 
 
     async def token(self) -> str:
         return self._token
+
+
+def _token_client(login: Login) -> TokenClient:
+    """Return who asks for tokens: the endpoint may be of the world's authorities or of `ca`'s."""
+    context: ssl.SSLContext | None = None
+    if login.ca and login.token_endpoint.startswith("https:"):
+        context = ssl.create_default_context()
+        context.load_verify_locations(cadata=login.ca)
+    named = (login.token_endpoint, login.client_id, login.client_secret, login.scope)
+    return TokenClient(*named, context)
 
 
 def _tls_context(login: Login) -> ssl.SSLContext:

@@ -14,11 +14,13 @@ import shutil
 import signal
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
+from tests.fakes.kafka_guards import Guards
 from tests.fakes.nats_server import free_port
 
 KAFKA_VERSION = "3.9.1"
@@ -158,22 +160,29 @@ class TansuBroker(KafkaBroker):
         return {"RUST_LOG": "warn"}
 
 
+@dataclass(frozen=True)
+class Place:
+    """A node's place in a cluster: its number, and everyone's controllers as the voters."""
+
+    node: int
+    voters: str
+    cluster: str
+    size: int = 1
+
+
 class ApacheKafka(KafkaBroker):
     """Apache Kafka itself: one KRaft node that keeps its log over a kill.
 
-    With `users` (name -> password) it listens at `guarded_address` as well, where one must log in.
+    With `guards` it listens at `login_address` and `certificate_address` as well.
     """
 
-    def __init__(self, folder: Path, users: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, guards: Guards | None = None) -> None:
         super().__init__(folder)
-        self._controller = free_port()
-        self._guarded = free_port()
-        self._users = dict(users or {})
-
-    @property
-    def guarded_address(self) -> str:
-        """Where clients connect that log in."""
-        return f"127.0.0.1:{self._guarded}"
+        self.controller = f"127.0.0.1:{free_port()}"
+        self.place = Place(1, f"1@{self.controller}", new_cluster())
+        self.login_address = f"127.0.0.1:{free_port()}"
+        self.certificate_address = f"127.0.0.1:{free_port()}"
+        self._guards = guards or Guards()
 
     @staticmethod
     def missing() -> str:
@@ -185,63 +194,54 @@ class ApacheKafka(KafkaBroker):
         jars = await kafka_jars()
         properties = self.folder / "server.properties"
         if not properties.exists():
-            properties.write_text(self._properties())
-            await self._format(jars, properties)
+            values = self._values() | self._guards.properties(self.folder)
+            properties.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+            format = ("format", f"--cluster-id={self.place.cluster}", "-c", str(properties))
+            await _tool("kafka.tools.StorageTool", *format, *self._guards.scram())
         # Small and quick to start rather than quick for long.
         tuning = ["-Xmx320m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
         return ["java", *tuning, "-cp", f"{jars}/*", "kafka.Kafka", str(properties)]
 
-    async def _format(self, jars: Path, properties: Path) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = ("java", "-cp", f"{jars}/*", "kafka.tools.StorageTool")
-        scram = (
-            f"--add-scram={mechanism}=[name={name},password={password}]"
-            for name, password in self._users.items()
-            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
-        )
-        await _run(*tool, "format", f"--cluster-id={cluster}", "-c", str(properties), *scram)
+    async def set_password(self, user: str, password: str) -> None:
+        """Change the password with which a user logs in by SCRAM-SHA-256."""
+        config = f"SCRAM-SHA-256=[password={password}]"
+        entity = ("--entity-type", "users", "--entity-name", user)
+        change = ("--bootstrap-server", self.address, "--alter", "--add-config", config)
+        await _tool("kafka.admin.ConfigCommand", *change, *entity)
 
-    def _properties(self) -> str:
-        broker, controller = self.address, f"127.0.0.1:{self._controller}"
-        values = {
+    def _values(self) -> dict[str, str]:
+        open_door = {"PLAINTEXT": self.address}
+        doors = open_door | self._guards.listeners(self.login_address, self.certificate_address)
+        copies = str(self.place.size)
+        return {
             "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.voters": f"1@{controller}",
-            "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
-            "advertised.listeners": f"PLAINTEXT://{broker}",
+            "node.id": str(self.place.node),
+            "controller.quorum.voters": self.place.voters,
+            "listeners": _doors(doors | {"CONTROLLER": self.controller}),
+            "advertised.listeners": _doors(doors),
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,"
+            + ",".join(f"{name}:{name}" for name in doors),
+            "inter.broker.listener.name": "PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": str(self.folder / "log"),
-            "offsets.topic.replication.factor": "1",
+            "offsets.topic.replication.factor": copies,
             "offsets.topic.num.partitions": "1",
-            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.replication.factor": copies,
             "transaction.state.log.min.isr": "1",
             "transaction.state.log.num.partitions": "1",
             "group.initial.rebalance.delay.ms": "0",
             "group.min.session.timeout.ms": "500",
             "auto.create.topics.enable": "false",
         }
-        if self._users:
-            values |= self._guarded_values(broker, controller)
-        return "".join(f"{name}={value}\n" for name, value in values.items())
 
-    def _guarded_values(self, broker: str, controller: str) -> dict[str, str]:
-        plain, prefix = "PLAINTEXT", "listener.name.sasl_plaintext"
-        known = "".join(f' user_{name}="{password}"' for name, password in self._users.items())
-        modules = "org.apache.kafka.common.security"
-        plain_login = f"{modules}.plain.PlainLoginModule required{known};"
-        scram = f"{modules}.scram.ScramLoginModule required;"
-        open_to_all = f"{plain}://{broker},SASL_{plain}://{self.guarded_address}"
-        return {
-            "listeners": f"{open_to_all},CONTROLLER://{controller}",
-            "advertised.listeners": open_to_all,
-            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,"
-            f"{plain}:{plain},SASL_{plain}:SASL_{plain}",
-            "inter.broker.listener.name": plain,
-            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
-            f"{prefix}.plain.sasl.jaas.config": plain_login,
-            f"{prefix}.scram-sha-256.sasl.jaas.config": scram,
-            f"{prefix}.scram-sha-512.sasl.jaas.config": scram,
-        }
+
+def new_cluster() -> str:
+    """Return an id that no other cluster has."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def _doors(addresses: Mapping[str, str]) -> str:
+    return ",".join(f"{name}://{address}" for name, address in addresses.items())
 
 
 async def kafka_jars() -> Path:
@@ -256,6 +256,10 @@ async def kafka_jars() -> Path:
         await _run(*maven, "dependency:copy-dependencies", f"-DoutputDirectory={folder / 'jars'}")
         done.touch()
     return folder / "jars"
+
+
+async def _tool(name: str, *arguments: str) -> None:
+    await _run("java", "-cp", f"{await kafka_jars()}/*", name, *arguments)
 
 
 async def _run(*arguments: str) -> None:

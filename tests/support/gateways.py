@@ -10,6 +10,7 @@ from dataclasses import replace
 import aiohttp
 
 from gateway.app import Gateway
+from gateway.context import Secrets
 from gateway.core.progress import Progress, State
 from gateway.errors import ConfigError
 from gateway.settings import Settings
@@ -68,7 +69,7 @@ async def running_gateway(
     subscriptions: Iterable[Subscription] = (),
     endpoints: Mapping[str, Iterable[tuple[str, int]]] | None = None,
     settings: Settings | None = None,
-    secrets: DictSecrets | None = None,
+    secrets: Secrets | None = None,
 ) -> AsyncIterator[Running]:
     """Run a gateway with functions of namespace `default` at `endpoints`; check its books."""
     base = settings or Settings()

@@ -71,7 +71,7 @@ class KafkaTriggerSpec(Model):
     ] = ()
     """Bootstrap servers as host:port. Default those of the gateway."""
     secret: SecretName = ""
-    """A Secret with username and password and a mechanism, or a token, and certificates."""
+    """A Secret: username, password and mechanism, or a token, or an OAuth client; certificates."""
     tls: bool = False
     """Speak TLS. A Secret with certificates does too."""
     group: Annotated[str, Field(max_length=255)] = ""

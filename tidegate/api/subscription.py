@@ -49,10 +49,13 @@ class ConcurrencyPolicy(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
-    """A Secret of the subscription's own namespace. `version` changes when its content does."""
+    """A Secret of the subscription's own namespace. `version` changes when its content does.
+
+    It is made from the content, so it is not printed.
+    """
 
     name: str
-    version: str = ""
+    version: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +165,8 @@ class KafkaTopic:
     `topics` are read beside `topic`; `pattern` is a regular expression for whole names and stands
     in place of both. No `brokers` are the gateway's own. `start` is where a group without a
     committed offset begins, and `start_time` goes with `timestamp`. `secret` may hold `username`
-    and `password` with a `mechanism`, or a `token`, and `ca.crt`, `tls.crt`, `tls.key`.
+    and `password` with a `mechanism`, or a `token`, or `client_id`, `client_secret`,
+    `token_endpoint` and `scope`; and `ca.crt`, `tls.crt`, `tls.key`.
     """
 
     topic: str

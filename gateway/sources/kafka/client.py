@@ -68,6 +68,8 @@ class Client:
                 await self._consumer.start()
         except (errors.KafkaError, OSError, TimeoutError) as error:
             raise await self._failures.reason(error) from error
+        if not self._consumer._client.cluster.brokers():
+            raise await self._failures.reason(errors.NoBrokersAvailable())
 
     async def topics(self) -> frozenset[str]:
         """Return the names of the topics that are there and may be seen."""
@@ -220,19 +222,24 @@ class Client:
         return heard
 
     async def stop(self, deadline: float) -> None:
-        """Leave the group and disconnect, gracefully as long as `deadline` allows."""
-        try:
-            async with asyncio.timeout(deadline):
-                await self._consumer.stop()
-        except (errors.KafkaError, OSError, TimeoutError):
-            logger.warning("%s: left the group without telling it", self._name)
-        await self._end_tasks()
-        await self._consumer._client.close()
+        """Leave the group and disconnect, gracefully as long as `deadline` allows.
 
-    async def _end_tasks(self) -> None:
+        The library has a task of its own for it: once it has left the group it may end as if it
+        had been cancelled, when a fetch of its was waiting to be repeated.
+        """
+        leaving = asyncio.create_task(self._consumer.stop(), name=f"{self._name}: leaving")
+        try:
+            await asyncio.wait({leaving}, timeout=deadline)
+            if not leaving.done() or not (leaving.cancelled() or leaving.exception() is None):
+                logger.warning("%s: left the group without telling it", self._name)
+        finally:
+            await self._end_tasks(leaving)
+            await self._consumer._client.close()
+
+    async def _end_tasks(self, leaving: asyncio.Task[None]) -> None:
         """End what a broker that is away kept from ending, and our own last poll."""
         coordinator, fetcher = self._consumer._coordinator, self._consumer._fetcher
-        tasks = {self._polling} - {None}
+        tasks = {leaving, self._polling} - {None}
         if coordinator is not None:
             tasks |= {
                 coordinator._coordination_task,

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import errors
-from aiokafka.conn import create_conn
+from aiokafka.conn import AIOKafkaConnection, create_conn
+from aiokafka.protocol.metadata import MetadataRequest
 
 from gateway.errors import ConfigError, GatewayError, SourceUnavailable
+from gateway.kafka.oauth import TokenError, TokenRefused, TokenUnavailable
 
 _REFUSALS = (
     errors.SaslAuthenticationFailed,
     errors.AuthenticationFailedError,
     errors.UnsupportedSaslMechanismError,
     errors.IllegalSaslStateError,
+    TokenRefused,
     ssl.SSLCertVerificationError,
 )
 _DENIALS = (
@@ -83,7 +86,11 @@ class Failures:
                 await self._probe(broker)
             except _REFUSALS as refusal:
                 return self._refused(refusal)
+            except TokenUnavailable as reason:
+                return SourceUnavailable(f"{self._name}: logging in to {broker}: {reason}")
             except (errors.KafkaError, OSError, TimeoutError) as reason:
+                if isinstance(reason.__cause__, ssl.SSLError):
+                    return self._refused(reason.__cause__)
                 found = reason
         return SourceUnavailable(
             f"{self._name}: connecting to {self._addresses}: {_plain(found)};"
@@ -100,17 +107,35 @@ class Failures:
                 request_timeout_ms=milliseconds,
                 **self._membership.login,
             )
-        connection.close()
+            try:
+                await _check_login(connection)
+            finally:
+                connection.close()
 
     @property
     def _addresses(self) -> str:
         return ", ".join(self._membership.brokers)
 
 
+async def _check_login(connection: AIOKafkaConnection) -> None:
+    """Ask something of a broker that seems to have taken us.
+
+    One that refuses a bearer token says so in a second step, which the library does not wait for;
+    what is asked next is then answered with nothing in it.
+    """
+    answer = await connection.send(MetadataRequest([]))
+    if not answer.brokers:
+        raise errors.SaslAuthenticationFailed
+
+
 def _plain(error: Exception) -> str:
     """Return what `error` says, short and without what a client may have put into it."""
+    if isinstance(error, TokenError):
+        return str(error)
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return str(error.reason).lower().replace("_", " ")
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return type(error).__name__

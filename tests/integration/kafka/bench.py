@@ -117,8 +117,9 @@ class Bench:
             await producer.flush()
 
     def secret(self, **content: str) -> SecretRef:
-        """Store a Secret; underscores in names stand for dots."""
-        encoded = {key.replace("_", "."): text.encode() for key, text in content.items()}
+        """Store a Secret; `ca_crt` stands for ca.crt, and so on."""
+        dotted = {"ca_crt": "ca.crt", "tls_crt": "tls.crt", "tls_key": "tls.key"}
+        encoded = {dotted.get(key, key): text.encode() for key, text in content.items()}
         self.secrets = DictSecrets({("default", "login"): encoded})
         return SecretRef("login")
 

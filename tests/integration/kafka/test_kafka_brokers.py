@@ -1,17 +1,16 @@
-"""What brokers do to a reader: transactions, logins, silence."""
+"""What brokers do to a reader: transactions, compression, silence."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from gateway.errors import ConfigError, SourceUnavailable
-from tests.fakes.kafka_broker import ApacheKafka, TansuBroker
+from gateway.errors import SourceUnavailable
+from tests.fakes.kafka_broker import TansuBroker
 from tests.integration.kafka.bench import PATIENCE, Bench, unique
 from tests.support.waiting import until
 
@@ -130,6 +129,30 @@ async def test_a_commit_to_a_silent_broker_ends_by_its_deadline(tmp_path: Path) 
         await broker.stop()
 
 
+async def test_a_stop_while_a_fetch_waits_to_be_repeated_ends_in_peace(tmp_path: Path) -> None:
+    """Guards: the library's `stop` ends with the cancellation of a fetch that it cancelled."""
+    broker = TansuBroker(tmp_path)
+    await broker.start()
+    try:
+        bench = Bench(broker)
+        await bench.create()
+        await bench.publish(1)
+        reader = bench.start()
+        await reader.until(1)
+        client = reader.source._client
+        assert client is not None
+        reader.intake.settle()
+        broker.kill()
+        await broker.ended()
+        connections = client._consumer._client._conns
+        await until(
+            lambda: not any(one.connected() for one in connections.values()), timeout=PATIENCE
+        )
+        await reader.close()
+    finally:
+        await broker.stop()
+
+
 async def test_a_task_of_the_client_that_died_is_seen(bench: Bench) -> None:
     """Guards: a consumer whose fetcher has ended is silent for ever."""
     await bench.create()
@@ -143,34 +166,3 @@ async def test_a_task_of_the_client_that_died_is_seen(bench: Bench) -> None:
         error = await reader.failure()
         assert isinstance(error, SourceUnavailable)
         assert "a task of the Kafka client has ended" in str(error)
-
-
-@pytest.fixture
-async def guarded(tmp_path: Path) -> AsyncIterator[ApacheKafka]:
-    """A broker that asks who is there."""
-    if missing := ApacheKafka.missing():
-        pytest.skip(missing)
-    one = ApacheKafka(tmp_path, users={"joe": "pw"})
-    await one.start()
-    yield one
-    await one.stop()
-
-
-@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
-async def test_a_login_is_checked_and_its_refusal_is_the_users_to_mend(
-    guarded: ApacheKafka, mechanism: str
-) -> None:
-    bench = Bench(guarded)
-    await bench.create()
-    await bench.publish(2)
-    right = bench.secret(username="joe", password="pw", mechanism=mechanism)
-    async with bench.reading(brokers=(guarded.guarded_address,), secret=right) as reader:
-        await reader.until(2)
-        reader.intake.settle()
-    wrong = bench.secret(username="joe", password="hunter2", mechanism=mechanism)
-    async with bench.reading(brokers=(guarded.guarded_address,), secret=wrong) as reader:
-        error = await reader.failure()
-        assert isinstance(error, ConfigError)
-        assert "refused" in str(error)
-        assert "correct the trigger's Secret" in str(error)
-        assert "hunter2" not in str(error)

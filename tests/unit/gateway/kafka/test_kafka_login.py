@@ -19,10 +19,10 @@ from gateway.settings import KafkaSettings, kafka_settings
 
 
 def login(tls: bool = False, **content: str) -> Login:
-    """Return the login of a Secret; underscores in names stand for dots."""
-    return login_from_secret(
-        "ns/s", {key.replace("_", "."): text.encode() for key, text in content.items()}, tls
-    )
+    """Return the login of a Secret; `ca_crt` stands for ca.crt, and so on."""
+    dotted = {"ca_crt": "ca.crt", "tls_crt": "tls.crt", "tls_key": "tls.key"}
+    encoded = {dotted.get(key, key): text.encode() for key, text in content.items()}
+    return login_from_secret("ns/s", encoded, tls)
 
 
 def test_a_user_logs_in_by_the_mechanism_of_the_secret() -> None:
@@ -62,6 +62,12 @@ MISTAKES: list[tuple[dict[str, str], str]] = [
     ({"username": "joe"}, "has 'username' but no 'password'; add it"),
     ({"tls_key": "k"}, "has 'tls.key' but no 'tls.crt'; add it"),
     ({"username": "a", "password": "b", "token": "c"}, "keep one way to log in"),
+    ({"client_id": "a", "client_secret": "b"}, "has 'client_id' but no 'token_endpoint'; add it"),
+    (
+        {"client_id": "a", "client_secret": "b", "token_endpoint": "login.example"},
+        "key 'token_endpoint' is no URL; write https://host/path",
+    ),
+    ({"username": "a", "password": "b", "mechanism": "OAUTHBEARER"}, "'mechanism' is none of"),
     ({"username": "a", "password": "b", "mechanism": "GSSAPI"}, "none of PLAIN, SCRAM-SHA-256"),
     ({"username": "a", "password": " "}, "key 'password' is empty"),
 ]
