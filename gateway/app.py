@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable, Iterable
 
 from aiohttp import web
@@ -17,14 +18,14 @@ from gateway.core.shared import Shared
 from gateway.core.supervisor import Restarts, Supervisor
 from gateway.dead_letters import DeadLetters
 from gateway.errors import ConfigError
+from gateway.http.awaited_routes import AwaitedRoutes
 from gateway.http.endpoints import Endpoints, FunctionKey
-from gateway.http.routes import RouteTable
 from gateway.http.server import Server
 from gateway.metrics import exposition
 from gateway.registry import build
 from gateway.server.admin import Admin
 from gateway.server.ingress import Ingress
-from gateway.settings import Settings
+from gateway.settings import LifecycleSettings, Settings
 from tidegate.api.subscription import Subscription
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class Gateway:
         self.endpoints = Endpoints()
         self._settings = settings
         self._ledger = ledger
-        routes = RouteTable()
+        self._routes = routes = AwaitedRoutes()
         context = Context(settings, secrets, ledger, Shared(), routes, self.endpoints)
         self.dead_letters = DeadLetters(
             lambda: [one for one, _ in self._supervisor.progress()], context
@@ -78,12 +79,20 @@ class Gateway:
         """Open the ports. Raises `ConfigError` that names the one that cannot be had."""
         http, admin = self._settings.http, self._settings.admin
         try:
-            await _listening("the front door", self._front.start, http.host, http.port)
-            await _listening("the admin server", self._admin.start, admin.host, admin.port)
+            await listen("the front door", self._front.start, http.host, http.port)
+            await listen("the admin server", self._admin.start, admin.host, admin.port)
         except ConfigError:
             await self._front.close()
             await self._admin.close()
             raise
+
+    async def listen(self, sockets: Iterable[socket.socket]) -> None:
+        """Take calls on sockets that another process has opened; its admin server serves all."""
+        await self._front.listen(sockets)
+
+    async def routed(self, count: int) -> None:
+        """Return when `count` routes were added or refused since the start."""
+        await self._routes.asked_for(count)
 
     def apply(self, subscriptions: Iterable[Subscription]) -> None:
         """Run exactly `subscriptions` from now on."""
@@ -122,12 +131,7 @@ class Gateway:
 
     def problems(self) -> list[str]:
         """See `Health.problems`: sources that hear nothing though they were made anew."""
-        limit = 4 * self._settings.lifecycle.stall_timeout
-        return [
-            f"{one.id}: no word from its broker for {progress.silence():.0f} s"
-            for one, progress in self._supervisor.progress()
-            if progress.state is State.RUNNING and progress.watched and progress.silence() > limit
-        ]
+        return silent(self._supervisor.progress(), self._settings.lifecycle)
 
     def ready(self) -> bool:
         """See `Health.ready`."""
@@ -158,9 +162,22 @@ def _restarts(settings: Settings) -> Restarts:
     return Restarts(lifecycle.restart_delay, lifecycle.restart_delay_max, lifecycle.stall_timeout)
 
 
-async def _listening(
+def silent(
+    subscriptions: Iterable[tuple[Subscription, Progress]], lifecycle: LifecycleSettings
+) -> list[str]:
+    """Say which sources hear nothing though they were made anew."""
+    limit = 4 * lifecycle.stall_timeout
+    return [
+        f"{one.id}: no word from its broker for {progress.silence():.0f} s"
+        for one, progress in subscriptions
+        if progress.state is State.RUNNING and progress.watched and progress.silence() > limit
+    ]
+
+
+async def listen(
     what: str, start: Callable[[str, int], Awaitable[None]], host: str, port: int
 ) -> None:
+    """Call `start` to open a port of ours. Raises `ConfigError` when it cannot be had."""
     try:
         await start(host, port)
     except OSError as error:

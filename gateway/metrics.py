@@ -6,7 +6,8 @@ so that the hot path pays for no client library.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -54,8 +55,8 @@ class SubscriptionCollector(Collector):
 
 _COUNTERS: tuple[tuple[str, str, Callable[[Progress], float]], ...] = (
     ("tidegate_received", "Events that the source handed over.", lambda p: p.books.received),
-    ("tidegate_restarts", "Times that the source was made anew.", lambda p: p.restarts),
     ("tidegate_lost", "Events that came and could not be taken.", lambda p: p.lost),
+    ("tidegate_restarts", "Times that the source was made anew.", lambda p: p.restarts),
 )
 
 _GAUGES: tuple[tuple[str, str, Callable[[Progress], float | None]], ...] = (
@@ -82,10 +83,43 @@ _GAUGES: tuple[tuple[str, str, Callable[[Progress], float | None]], ...] = (
 )
 
 
-def exposition(subscriptions: Callable[[], Subscriptions]) -> bytes:
-    """Return the metrics in Prometheus's text format."""
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """One of several processes that do the work of a gateway."""
+
+    place: int
+    up: bool
+    restarts: int
+
+
+class WorkerCollector(Collector):
+    """Says which workers are at work."""
+
+    def __init__(self, workers: Sequence[WorkerState]) -> None:
+        self._workers = workers
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metric families."""
+        up = GaugeMetricFamily(
+            "tidegate_worker_up", "1 while the worker takes events.", labels=("worker",)
+        )
+        restarts = CounterMetricFamily(
+            "tidegate_worker_restarts", "Times that the worker was replaced.", labels=("worker",)
+        )
+        for one in self._workers:
+            up.add_metric((str(one.place),), float(one.up))
+            restarts.add_metric((str(one.place),), one.restarts)
+        yield from (up, restarts)
+
+
+def exposition(
+    subscriptions: Callable[[], Subscriptions], workers: Sequence[WorkerState] = ()
+) -> bytes:
+    """Return the metrics in Prometheus's text format; without `workers`, nothing of these."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(SubscriptionCollector(subscriptions))
+    if workers:
+        registry.register(WorkerCollector(workers))
     return generate_latest(registry)
 
 

@@ -112,7 +112,7 @@ class Progress:
         held, books = self.books.in_flight, self.books
         return replace(
             self,
-            books=Books(books.received, dict(books.outcomes), lambda: held),
+            books=replace(books, outcomes=dict(books.outcomes), holding=lambda: held),
             attempts=dict(self.attempts),
             durations=histogram,
         )

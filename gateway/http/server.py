@@ -1,7 +1,9 @@
 """The front door: accepts callers' connections, within bounds, until it is drained."""
 
 import asyncio
+import socket
 import time
+from collections.abc import Iterable
 from email.utils import formatdate
 
 from gateway.http.front import Application, OpenConnection
@@ -25,7 +27,7 @@ class Server:
         self.buffer = memoryview(bytearray(_READ_BUFFER))
         self.draining = False
         self._connections: set[OpenConnection] = set()
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[asyncio.Server] = []
         self._emptied = asyncio.Event()
         self._emptied.set()
         self._bodies = 0
@@ -40,19 +42,29 @@ class Server:
     @property
     def port(self) -> int:
         """The port it listens on."""
-        if self._listener is None or not self._listener.sockets:
+        sockets = [one for listener in self._listeners for one in listener.sockets]
+        if not sockets:
             raise RuntimeError("asking for the front door's port: it does not listen")
-        return int(self._listener.sockets[0].getsockname()[1])
+        return int(sockets[0].getsockname()[1])
 
     async def start(self, host: str, port: int, *, reuse_port: bool = False) -> None:
         """Listen. Raises OSError when the address cannot be had."""
-        self._listener = await asyncio.get_running_loop().create_server(
+        listener = await asyncio.get_running_loop().create_server(
             lambda: ServerConnection(self),
             host,
             port,
             backlog=self.settings.backlog,
             reuse_port=reuse_port or None,
         )
+        self._listeners.append(listener)
+
+    async def listen(self, sockets: Iterable[socket.socket]) -> None:
+        """Listen on sockets that somebody else has bound; they are closed with this server."""
+        for one in sockets:
+            listener = await asyncio.get_running_loop().create_server(
+                lambda: ServerConnection(self), sock=one, backlog=self.settings.backlog
+            )
+            self._listeners.append(listener)
 
     async def drain(self) -> None:
         """Accept no more, close idle connections, and return when the last answer is out.
@@ -107,9 +119,8 @@ class Server:
         return self._date
 
     def _stop_listening(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        while self._listeners:
+            self._listeners.pop().close()
 
     def _expire_due(self, now: float) -> float:
         for connection in [each for each in self._connections if each.deadline <= now]:

@@ -14,6 +14,7 @@ from tests.unit.docs.sources import parsed
 PAGE = ROOT / "docs" / "settings.md"
 PARTS = (
     ("Gateway", ROOT / "gateway" / "settings.py"),
+    ("Several workers", ROOT / "gateway" / "workers" / "settings.py"),
     ("Front door", ROOT / "gateway" / "http" / "settings.py"),
     ("Functions on a laptop", ROOT / "controllers" / "local" / "settings.py"),
 )
@@ -32,6 +33,7 @@ default; who embeds the gateway passes a `Settings` value to `gateway/app.py: Ga
 | `--port` | `HttpSettings.port` |
 | `--admin-port` | `AdminSettings.port` |
 | `--nats` | `NatsSettings.url`; without it, the URL of the embedded server |
+| `--workers` | `FleetSettings.workers`; 1 is one process without any |
 | `--drain-timeout` | `LifecycleSettings.drain_timeout` and `LocalSettings.stop_timeout` |
 | `--state` | `LocalSettings.state_dir` |
 

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.core.delivery import Outcome
 from gateway.core.progress import Progress, State
-from gateway.metrics import exposition
+from gateway.metrics import WorkerState, exposition
 from tests.support.events import subscription
 from tests.unit.docs.pages import page
 
@@ -16,9 +16,10 @@ PAGE = page("docs/metrics.md")
 
 
 def exposed() -> dict[str, Metric]:
-    """What a scrape of one busy subscription brings, by the names that a query uses."""
+    """What a scrape of a busy subscription and a worker brings, by the names that a query uses."""
     progress = Progress(lag_events=1, lag_seconds=1.0)
-    text = exposition(lambda: [(subscription(), progress)]).decode()
+    workers = [WorkerState(0, up=True, restarts=0)]
+    text = exposition(lambda: [(subscription(), progress)], workers).decode()
     families = text_string_to_metric_families(text)
     return {f"{one.name}_total" if one.type == "counter" else one.name: one for one in families}
 

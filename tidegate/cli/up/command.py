@@ -30,6 +30,9 @@ def up(
     state: Annotated[
         Path, typer.Option(envvar="TIDEGATE_STATE", metavar="DIR", help="Folder for what is kept.")
     ] = STATE,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, metavar="N", help="Gateway processes that share the work.")
+    ] = 1,
     drain_timeout: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="For what is in flight on a stop.")
     ] = 20.0,
@@ -54,6 +57,7 @@ def up(
         port=port,
         admin_port=admin_port,
         nats_url=nats,
+        workers=workers,
         drain_timeout=drain_timeout,
         log_format=log_format,
         log_level=log_level,

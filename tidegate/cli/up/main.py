@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
 
 from gateway.errors import ConfigError
+from gateway.loop import loop_factory
 from tidegate.cli.errors import CommandError, ExitCode
 from tidegate.cli.state import StateDir
 from tidegate.cli.up.console import Console, start_logging
@@ -29,7 +29,7 @@ def main(options: UpOptions) -> ExitCode:
     state.acquire()
     console = start_logging(options.log_format, options.log_level)
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(_serve(options, state, console))
     except ConfigError as error:
         raise CommandError(str(error)) from error
@@ -94,11 +94,3 @@ def _on_signals(signals: Signals, running: asyncio.Task[None]) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, received)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    try:
-        import uvloop
-    except ImportError:  # it is not there on every platform, and only makes things faster
-        return asyncio.new_event_loop
-    return uvloop.new_event_loop

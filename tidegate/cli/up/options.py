@@ -34,6 +34,8 @@ class UpOptions:
     admin_port: int = 8081
     nats_url: str = ""
     """Empty starts an own server."""
+    workers: int = 1
+    """Processes that do the work of the gateway; 1 does it in this one."""
     drain_timeout: float = 20.0
     log_format: LogFormat = LogFormat.TEXT
     log_level: LogLevel = LogLevel.INFO

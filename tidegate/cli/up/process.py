@@ -6,10 +6,12 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from aiohttp import web
 
 from controllers.desired.local import FunctionKey, LocalFunction, Variable, local_function
 from controllers.local.functions import LocalFunctions
@@ -29,6 +31,8 @@ from gateway.settings import (
     kafka_settings,
 )
 from gateway.stores.sqlite import SqliteLedger
+from gateway.workers.fleet import Fleet
+from gateway.workers.settings import FleetSettings
 from tidegate.api.function import DEFAULT_TIMEOUT, Function
 from tidegate.api.metadata import Resource
 from tidegate.api.problem import Problem, Severity
@@ -91,10 +95,11 @@ class Laptop:
         self._news = asyncio.Event()
         self._signals = signals
         letters = DeadLetterRoutes(lambda: self._gateway.dead_letters)
-        self._gateway = Gateway(
+        self._gateway = _gateway(
+            options.workers,
             self._settings(),
             self._secrets,
-            SqliteLedger(state.folder / "ledger.sqlite"),
+            state.folder / "ledger.sqlite",
             Control(self, self._token, [options.host], letters.extend).extend,
         )
         self._functions = LocalFunctions(
@@ -306,7 +311,12 @@ class Laptop:
         if self._nats is not None:
             nats |= {"pid": self._nats.pid, "restarts": self._nats.restarts}  # type: ignore[dict-item]  # JSON
         problems = self._reading.problems if self._reading is not None else ()
-        return {"pid": os.getpid(), "nats": nats, "problems": [str(one) for one in problems]}
+        return {
+            "pid": os.getpid(),
+            "workers": self._gateway.workers() if isinstance(self._gateway, Fleet) else [],
+            "nats": nats,
+            "problems": [str(one) for one in problems],
+        }
 
     def timeout_of(self, key: FunctionKey) -> float:
         """Return the function's own timeout."""
@@ -324,6 +334,19 @@ class Laptop:
     def follow(self, key: FunctionKey, backlog: int) -> AsyncIterator[LogLine]:
         """Yield the last lines that a function printed, then each new one."""
         return self._functions.follow(key, backlog)
+
+
+def _gateway(
+    workers: int,
+    settings: Settings,
+    secrets: FileSecrets,
+    ledger: Path,
+    extend_admin: Callable[[web.Application], None],
+) -> Gateway | Fleet:
+    """Make the gateway: in this process, or as many as are asked for."""
+    if workers == 1:
+        return Gateway(settings, secrets, SqliteLedger(ledger), extend_admin)
+    return Fleet(settings, secrets, FleetSettings(workers, ledger), extend_admin)
 
 
 def differences(before: Iterable[Resource], after: Iterable[Resource]) -> list[str]:

@@ -1,0 +1,100 @@
+"""What parent and worker say to each other, in frames of a length and a body.
+
+The parent sends pickled values of this module: a worker is the same code and trusts it. A worker
+sends JSON: it reads what strangers send, and the parent must not run what it says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gateway.http.endpoints import Address, FunctionKey
+from gateway.settings import Settings
+from gateway.workers.secrets import Copies
+from tidegate.api.subscription import Subscription
+
+LONGEST = 256 * 1024 * 1024
+"""Bytes of a frame; a longer one is not ours."""
+
+_HEADER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What has changed for one worker. None of `subscriptions` leaves them as they are."""
+
+    subscriptions: tuple[Subscription, ...] | None = None
+    secrets: Copies = field(default_factory=dict, repr=False)
+    """Those that `subscriptions` name."""
+
+    endpoints: Mapping[FunctionKey, tuple[Address, ...]] = field(default_factory=dict)
+    resume: frozenset[FunctionKey] = frozenset()
+    stop: bool = False
+
+    def then(self, later: Update) -> Update:
+        """Return both changes as one, so that a slow worker has one update to come at most."""
+        newer = self if later.subscriptions is None else later
+        return Update(
+            newer.subscriptions,
+            newer.secrets,
+            {**self.endpoints, **later.endpoints},
+            self.resume | later.resume,
+            self.stop or later.stop,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The first word to a worker. `first` is the whole of what it shall run."""
+
+    settings: Settings = field(repr=False)
+    ledger: Path
+    log_level: int
+    first: Update
+
+
+def order_frame(order: Setup | Update) -> bytes:
+    """Return what the parent sends."""
+    return _framed(pickle.dumps(order, pickle.HIGHEST_PROTOCOL))
+
+
+def report_frame(report: Mapping[str, Any]) -> bytes:
+    """Return what a worker sends."""
+    return _framed(orjson.dumps(report))
+
+
+async def read_order(reader: asyncio.StreamReader) -> Any:
+    """Return what the parent says next. Raises `EOFError` when it is gone."""
+    return pickle.loads(await _body(reader))
+
+
+async def read_report(reader: asyncio.StreamReader) -> dict[str, Any]:
+    """Return what a worker says next. Raises `EOFError` when it is gone or talks nonsense."""
+    try:
+        report = orjson.loads(await _body(reader))
+    except orjson.JSONDecodeError as error:
+        raise EOFError(f"a worker's report is no JSON: {error}") from error
+    if not isinstance(report, dict):
+        raise EOFError("a worker's report is no object")
+    return report
+
+
+def _framed(body: bytes) -> bytes:
+    return len(body).to_bytes(_HEADER) + body
+
+
+async def _body(reader: asyncio.StreamReader) -> bytes:
+    try:
+        size = int.from_bytes(await reader.readexactly(_HEADER))
+        if size > LONGEST:
+            raise EOFError(f"a frame of {size} bytes is longer than {LONGEST}")
+        return await reader.readexactly(size)
+    except (asyncio.IncompleteReadError, ConnectionError) as error:
+        raise EOFError("the other process is gone") from error
