@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -15,15 +16,30 @@ from gateway.letters.store import REMOVED_AT_ONCE, LetterStore, Stored
 from gateway.redrive import Redrive, Result, Tell
 from tidegate.api.subscription import Subscription
 
-READERS: Mapping[str, str] = {"file": "gateway.letters.files", "nats": "gateway.letters.stream"}
+READERS: Mapping[str, str] = {
+    "file": "gateway.letters.files",
+    "kafka": "gateway.letters.topic",
+    "nats": "gateway.letters.stream",
+}
 """Kind of `deadLetter` -> module with `place_of` and `opened`, and its client library: on use."""
 
 
+_ELSEWHERE: Mapping[str, str] = {"http": "an URL", "function": "a function"}
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """How many letters are gone, and what is left of them, in sentences."""
+
+    count: int
+    remarks: tuple[str, ...]
+
+
 class DeadLetters:
-    """The letters in the files and streams that the running subscriptions write to.
+    """The letters in the files, streams and topics that the running subscriptions write to.
 
     Every method raises `SinkUnavailable` while a store is away. Letters that went to an URL or a
-    function are not here.
+    function are not here; `elsewhere` says so.
     """
 
     def __init__(
@@ -40,13 +56,26 @@ class DeadLetters:
                     if selection.takes(stored.letter):
                         yield store.name, stored.letter
 
-    async def purge(self, selection: Selection) -> int:
-        """Remove the selected letters for good; return how many."""
+    def elsewhere(self, selection: Selection) -> list[str]:
+        """Return a sentence for each selected subscription whose letters nobody can read here."""
+        return [
+            f"dead letters of {one.id} go to {_ELSEWHERE[target.kind]}; they are there, and can "
+            "be neither listed nor redriven here"
+            for one in self._subscriptions()
+            if (target := one.policy.dead_letter) is not None
+            and target.kind in _ELSEWHERE
+            and selection.covers(one.id)
+        ]
+
+    async def purge(self, selection: Selection) -> Purged:
+        """Remove the selected letters for good."""
         count = 0
+        remarks = []
         for subscription in self._places():
             async with self._store(subscription) as store:
                 count += await _purge(store, selection)
-        return count
+                remarks.append(await store.erase())
+        return Purged(count, tuple(filter(None, remarks)))
 
     async def redrive(self, selection: Selection, rate: float, tell: Tell) -> None:
         """Have the selected letters delivered again, at most `rate` a second.

@@ -1,1 +1,1 @@
-"""Dead letters where they are kept: in files and in JetStream streams."""
+"""Dead letters where they are kept: in files, JetStream streams and Kafka topics."""

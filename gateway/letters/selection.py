@@ -17,12 +17,12 @@ class Selection:
 
     def takes(self, letter: Letter) -> bool:
         """Say whether `letter` is meant."""
-        namespace, _, trigger, _ = split_id(letter.subscription)
-        return (
-            (not self.ids or letter.id in self.ids)
-            and self.namespace in ("", namespace)
-            and self.trigger in ("", trigger)
-        )
+        return (not self.ids or letter.id in self.ids) and self.covers(letter.subscription)
+
+    def covers(self, subscription: str) -> bool:
+        """Say whether letters of `subscription`, an id, may be meant."""
+        namespace, _, trigger, _ = split_id(subscription)
+        return self.namespace in ("", namespace) and self.trigger in ("", trigger)
 
 
 def split_id(subscription: str) -> tuple[str, str, str, str]:

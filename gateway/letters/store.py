@@ -22,7 +22,7 @@ class LetterStore(Protocol):
     """One place of dead letters. Raises `SinkUnavailable` while it is away."""
 
     name: str
-    """What it is, for people: `file /var/dead.jsonl`, `NATS orders.dead`."""
+    """What it is, for people: `file /var/dead.jsonl`, `NATS orders.dead`, `Kafka dead`."""
 
     def letters(self) -> AsyncGenerator[Stored, None]:
         """Yield the letters of now, the oldest first. What is no letter is passed over."""
@@ -30,4 +30,8 @@ class LetterStore(Protocol):
 
     async def remove(self, letters: Sequence[Stored]) -> None:
         """Return when `letters` are durably gone; those that are gone already do not matter."""
+        ...
+
+    async def erase(self) -> str:
+        """Delete the bytes of what was removed, where `remove` has not; say what stays, if any."""
         ...

@@ -62,6 +62,10 @@ class StreamLetters:
             body = {"seq": sequence, "no_erase": True}
             await self._ask(f"STREAM.MSG.DELETE.{stream}", body)
 
+    async def erase(self) -> str:
+        """See `LetterStore.erase`: what is removed is gone."""
+        return ""
+
     async def aclose(self) -> None:
         """Let go of the connection."""
         self._api = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 from aiokafka import AIOKafkaProducer, errors
 
@@ -12,14 +11,9 @@ from gateway.core.dead_letter import letter_key
 from gateway.core.delivery import Delivery
 from gateway.core.event import CloudEvent
 from gateway.errors import AttemptTimeout, ConfigError, EventRejected, SinkUnavailable
-from gateway.kafka.cluster import Cluster, cluster_of
+from gateway.kafka.cluster import cluster_of
+from gateway.kafka.producer import abandon, close, started
 from tidegate.api.subscription import Subscription
-
-FAREWELL = 5.0
-"""For what is on its way when a producer is closed. Seconds."""
-
-LARGEST = 16 * 1024 * 1024
-"""Bytes of a request; the brokers have a limit of their own."""
 
 
 class KafkaSink:
@@ -75,13 +69,8 @@ class KafkaSink:
     async def close(self) -> None:
         """See `Sink.close`."""
         producer, self._producer = self._producer, None
-        if producer is None:
-            return
-        try:
-            async with asyncio.timeout(FAREWELL):
-                await producer.stop()
-        except TimeoutError:
-            await _abandon(producer)
+        if producer is not None:
+            await close(producer)
 
     async def _open(self) -> AIOKafkaProducer:
         async with self._opening:
@@ -90,33 +79,14 @@ class KafkaSink:
                     cluster = await cluster_of(self._subscription, self._context)
                 except ConfigError as error:
                     raise SinkUnavailable(f"{self._name}: {error}") from error
-                self._producer = await self._started(cluster)
+                settings = self._context.settings.kafka
+                self._producer = await started(cluster, settings, idempotent=True)
             return self._producer
-
-    async def _started(self, cluster: Cluster) -> AIOKafkaProducer:
-        settings = self._context.settings.kafka
-        producer = AIOKafkaProducer(
-            bootstrap_servers=list(cluster.brokers),
-            client_id="tidegate",
-            acks="all",
-            enable_idempotence=True,
-            max_request_size=LARGEST,
-            request_timeout_ms=int(settings.request_timeout * 1000),
-            metadata_max_age_ms=int(settings.metadata_age * 1000),
-            **cluster.login,
-        )
-        try:
-            async with asyncio.timeout(settings.connect_timeout):
-                await producer.start()
-        except BaseException:
-            await producer.stop()
-            raise
-        return producer
 
     async def _give_up(self, producer: AIOKafkaProducer | None) -> None:
         if producer is not None and producer is self._producer:
             self._producer = None
-            await _abandon(producer)
+            await abandon(producer)
 
 
 def record_headers(event: CloudEvent) -> list[tuple[str, bytes]]:
@@ -128,14 +98,3 @@ def record_headers(event: CloudEvent) -> list[tuple[str, bytes]]:
         )
         for name, text in event.attributes().items()
     ]
-
-
-async def _abandon(producer: AIOKafkaProducer) -> None:
-    """Close a producer with what it holds; its own `stop` would wait for the brokers."""
-    producer._closed = True
-    await producer.client.close()  # first: the sender waits for what is on the wire
-    producer._message_accumulator.fail_all(errors.ProducerClosed())
-    if producer._sender is not None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL):
-                await producer._sender.close()

@@ -62,15 +62,16 @@ def list_letters(
     output: OutputOption = Format.TABLE,
     state: StateOption = STATE,
 ) -> None:
-    """List dead letters in files and NATS streams of the running triggers. Also: ls.
+    """List dead letters in files, NATS streams and Kafka topics of the running triggers. Also: ls.
 
-    Letters that went to an URL, a function or a Kafka topic are there, not here.
+    Letters that went to an URL or a function are there, not here.
     """
     query = urlencode({"trigger": trigger, "namespace": namespace, "limit": limit})
     client = ControlClient.find(state)
     with client.request("GET", f"/dead-letters?{query}", timeout=SCAN_TIMEOUT) as answer:
-        rows = json.loads(answer.read())
-    write(listing(rows, output, COLUMNS, WIDE))
+        found = json.loads(answer.read())
+    write(listing(found["letters"], output, COLUMNS, WIDE))
+    _remark(found["elsewhere"])
 
 
 app.command("ls", hidden=True)(list_letters)
@@ -139,6 +140,7 @@ def purge(
         result = json.loads(answer.read())
     plain = output in (Format.TABLE, Format.WIDE)
     write(f"{result['purged']} dead letters are gone" if plain else document(result, output))
+    _remark(result["remarks"] if plain else ())
 
 
 def selected(
@@ -160,6 +162,12 @@ def _confirm(wanted: Mapping[str, Any]) -> None:
     what = f"{len(wanted['ids'])} dead letters" if wanted["ids"] else "all dead letters"
     of = f" of {wanted['trigger']}" if wanted["trigger"] else ""
     typer.confirm(f"Throw {what}{of} away for good?", abort=True)
+
+
+def _remark(sentences: Iterable[str]) -> None:
+    """Say `sentences` beside the answer, so that programs still read the answer."""
+    for sentence in sentences:
+        sys.stderr.write(f"tidegate: {sentence}\n")
 
 
 def _report(results: Iterator[Mapping[str, str]], output: Format) -> int:

@@ -46,7 +46,7 @@ class DeadLetterRoutes:
         )
         limit = query.get("limit", "")
         rows = await self._rows(selection, min(_whole(limit, 100), MOST_LISTED))
-        return _json(rows)
+        return _json({"letters": rows, "elsewhere": self._letters().elsewhere(selection)})
 
     async def _show(self, request: web.Request) -> web.StreamResponse:
         id = request.match_info["id"]
@@ -64,6 +64,7 @@ class DeadLetterRoutes:
         selection, rate = _selection(body), body.get("rate")
         if not isinstance(rate, int | float) or not RATES[0] <= rate <= RATES[1]:
             return _error("refused", 400, f"rate {rate!r} is not between {RATES[0]} and {RATES[1]}")
+        self._check_is_here(selection)
         response = web.StreamResponse(headers={"content-type": "application/x-ndjson"})
         await response.prepare(request)
 
@@ -79,8 +80,15 @@ class DeadLetterRoutes:
         return response
 
     async def _purge(self, request: web.Request) -> web.StreamResponse:
-        count = await self._letters().purge(_selection(await _body(request)))
-        return _json({"purged": count})
+        selection = _selection(await _body(request))
+        self._check_is_here(selection)
+        purged = await self._letters().purge(selection)
+        return _json({"purged": purged.count, "remarks": purged.remarks})
+
+    def _check_is_here(self, selection: Selection) -> None:
+        """Raise `ValueError` for a trigger that was named and whose letters are elsewhere."""
+        if selection.trigger and (elsewhere := self._letters().elsewhere(selection)):
+            raise ValueError(elsewhere[0])
 
     async def _rows(self, selection: Selection, limit: int) -> list[dict[str, Any]]:
         """Return the oldest letters, each once: a crash may have written one twice."""
