@@ -17,6 +17,7 @@ class RecordingIntake:
         self.cancelled: list[Delivery] = []
         self.polls = 0
         self.behind: int | None = None
+        self.age: float | None = None
         self.gone = 0
         self._signal = asyncio.Event()
 
@@ -51,7 +52,7 @@ class RecordingIntake:
 
     def lag(self, events: int | None = None, seconds: float | None = None) -> None:
         """See `Intake.lag`."""
-        self.behind = events
+        self.behind, self.age = events, seconds
 
     def cancel(self, delivery: Delivery) -> None:
         """See `Intake.cancel`."""
@@ -72,14 +73,14 @@ class RecordingIntake:
             delivery.settle(outcome)
         self._signal.set()
 
-    async def until(self, count: int, timeout: float = 10) -> list[Delivery]:
+    async def until(self, count: int, timeout: float = 30) -> list[Delivery]:
         """Return the deliveries once there are `count` of them."""
         async with asyncio.timeout(timeout):
             while len(self.deliveries) < count:
                 await self._next_change()
         return self.deliveries
 
-    async def until_polled(self, timeout: float = 10) -> None:
+    async def until_polled(self, timeout: float = 30) -> None:
         """Return once the source has said that it is alive."""
         async with asyncio.timeout(timeout):
             while not self.polls:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Collection, Mapping, Sequence
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -131,6 +132,22 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
         ]
         known = [each for each in found if each is not None]
         return sum(known) if known else None
+
+    def age(self) -> float | None:
+        """Return the age in seconds of the oldest record that is out; 0 when all is done."""
+        times = [each.oldest for each in self._held.values()]
+        known = [each for each in times if each is not None]
+        if known:
+            return max(time.time() - min(known) / 1000, 0.0)
+        return None if self._pending or self.behind() != 0 else 0.0
+
+    def note_attempts(self) -> None:
+        """Have the next commit say how often that was tried which has not ended.
+
+        Where a head is stuck nothing may end, and a crash would give it all its attempts anew.
+        """
+        if self._pending:
+            self.advanced.set()
 
     async def commit(self) -> None:
         """Commit what advanced. What cannot be committed now is tried again, or comes again."""

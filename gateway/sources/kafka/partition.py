@@ -22,6 +22,10 @@ NOTHING = Commitment(-1)
 """A group that has committed nothing."""
 
 
+Out = tuple[Delivery, int]
+"""A delivery that is out, and the time of its record in milliseconds."""
+
+
 class Held(NamedTuple):
     """Which partition, and how many of its records may be above the watermark."""
 
@@ -51,7 +55,7 @@ class Partition:
         self._base = resume.base
         self._highest = max(resume.highest, resume.base - 1)
         self._checkpoint: Checkpoint[int] = Checkpoint(held.window)
-        self._open: dict[int, Delivery] = {}
+        self._open: dict[int, Out] = {}
         self._events = RecordEvents(*held.name)
         self._changed = changed
 
@@ -59,6 +63,12 @@ class Partition:
     def pending(self) -> int:
         """How many deliveries are out."""
         return len(self._open)
+
+    @property
+    def oldest(self) -> int | None:
+        """The time in milliseconds of the oldest record that is out, when it has one."""
+        times = (time for _, time in self._open.values() if time >= 0)
+        return next(times, None)
 
     @property
     def readable(self) -> bool:
@@ -75,7 +85,7 @@ class Partition:
         """Return what the group should have now."""
         base = self.committable
         unsettled = list(self._open)
-        attempts = {offset: one.attempts for offset, one in self._open.items() if one.attempts}
+        attempts = {offset: one.attempts for offset, (one, _) in self._open.items() if one.attempts}
         if self._resume is not None:
             ahead = self._resume.after(self.next_offset)
             unsettled += sorted(ahead.open)
@@ -113,7 +123,7 @@ class Partition:
 
     def _delivery(self, record: Record, mark: Mark[int]) -> Delivery:
         delivery = Delivery(self._events.event(record), self._settled, mark, record.key, self.name)
-        self._open[mark.position] = delivery
+        self._open[mark.position] = delivery, record.timestamp
         if self._resume is not None:
             delivery.attempts = self._resume.attempts.get(mark.position, 0)
         return delivery

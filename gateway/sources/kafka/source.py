@@ -123,7 +123,8 @@ class KafkaSource:
         if client.heard(self._fetching):
             intake.polled()
         self._fetching = False
-        intake.lag(events=assignment.behind())
+        intake.lag(assignment.behind(), assignment.age())
+        assignment.note_attempts()
 
     async def _wait_for_room(self, intake: Intake) -> None:
         try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from gateway.core.delivery import Outcome
-from tests.integration.kafka.bench import Bench
+from gateway.sources.kafka.resume import decode
+from tests.integration.kafka.bench import PATIENCE, Bench
 from tests.support.waiting import until
 
 
@@ -38,6 +40,35 @@ async def test_attempts_survive_a_restart(bench: Bench) -> None:
         again = await second.until(2)
         assert [one.attempts for one in again] == [0, 4]
         second.intake.settle()
+
+
+async def test_attempts_of_a_stuck_head_survive_though_nothing_ends(bench: Bench) -> None:
+    await bench.create()
+    await bench.publish(1)
+    async with bench.reading() as first:
+        (head,) = await first.until(1)
+        head.attempts = 3
+        await bench.until_stored(lambda stored: tried(stored, 0) == 3)
+        head.attempts = 5
+        await bench.until_stored(lambda stored: tried(stored, 0) == 5)
+
+
+def tried(stored: dict[int, tuple[int, str]], offset: int) -> int:
+    """Return how often the group says that the record at `offset` was tried."""
+    return decode(*stored[0]).attempts.get(offset, 0) if stored else 0
+
+
+async def test_the_lag_says_how_old_the_oldest_open_record_is(bench: Bench) -> None:
+    await bench.create(partitions=2)
+    now = int(time.time() * 1000)
+    await bench.publish(1, partition=0, timestamp_ms=now - 3_600_000)
+    await bench.publish(1, partition=1, timestamp_ms=now)
+    async with bench.reading() as reader:
+        await reader.until(2)
+        intake = reader.intake
+        await until(lambda: 3600 <= (intake.age or 0) < 3700, timeout=PATIENCE)
+        intake.settle()
+        await until(lambda: (intake.behind, intake.age) == (0, 0.0), timeout=PATIENCE)
 
 
 async def test_metadata_of_another_client_means_that_nothing_above_is_known(bench: Bench) -> None:

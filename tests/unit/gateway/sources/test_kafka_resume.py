@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -200,3 +201,16 @@ def test_no_interleaving_commits_past_an_open_record(
             out |= {offset_of(each): each for each in found}
             assert done.isdisjoint(offset_of(each) for each in found)
     assert all(offset in done for offset in log if offset < one.commitment().offset)
+
+
+def test_the_oldest_is_the_first_that_is_out_and_has_a_time() -> None:
+    one = partition()
+    assert one.oldest is None
+    times = (-1, 2000, 1000)
+    timed = [replace(r, timestamp=t) for r, t in zip(records(range(3)), times, strict=True)]
+    deliveries = one.deliveries(timed)
+    assert one.oldest == 2000
+    settle(deliveries, 1)
+    assert one.oldest == 1000
+    settle(deliveries, 0, 2)
+    assert one.oldest is None
