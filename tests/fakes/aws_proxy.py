@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,6 +20,15 @@ class AwsProxy:
         self.calls: Counter[str] = Counter()
         self.changes: dict[str, dict[str, Any]] = {}
         """Operation -> fields that every request of it gets."""
+
+        self.edits: dict[str, Callable[[dict[str, Any]], None]] = {}
+        """Operation -> what is done to every answer to it."""
+
+        self.accepts: Callable[[str, dict[str, Any], str], str | None] = lambda *_: None
+        """Operation, request and authorization -> the error to answer with, if any."""
+
+        self.idle_timeout = 75.0
+        """How long a connection may be idle before it is closed."""
 
         self.held = asyncio.Event()
         """Set when a call is being held."""
@@ -49,7 +58,7 @@ class AwsProxy:
         """Serve at `url` for the length of the block."""
         app = web.Application(client_max_size=16 * 1024 * 1024)
         app.router.add_post("/", self._answer)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        runner = web.AppRunner(app, shutdown_timeout=0.1, keepalive_timeout=self.idle_timeout)
         await runner.setup()
         try:
             site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -70,6 +79,9 @@ class AwsProxy:
             await self._go_on.wait()
         if self._faults.get(operation):
             return _error(self._faults[operation].popleft())
+        code = self.accepts(operation, json.loads(body), request.headers.get("authorization", ""))
+        if code is not None:
+            return _error(code)
         return await self._passed_on(request, operation, body)
 
     async def _passed_on(self, request: web.Request, operation: str, body: bytes) -> web.Response:
@@ -83,10 +95,17 @@ class AwsProxy:
         async with self._session.post(self._upstream, data=body, headers=headers) as answer:
             return web.Response(
                 status=answer.status,
-                body=await answer.read(),
+                body=self._edited(operation, await answer.read()),
                 content_type="application/x-amz-json-1.1",
                 headers={"date": answer.headers.get("date", "")},
             )
+
+    def _edited(self, operation: str, body: bytes) -> bytes:
+        if operation not in self.edits:
+            return body
+        document = json.loads(body)
+        self.edits[operation](document)
+        return json.dumps(document).encode()
 
 
 def _error(code: str) -> web.Response:

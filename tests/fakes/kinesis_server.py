@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from aiobotocore.session import AioSession
 
+from tests.fakes.aws_emulator import Emulator, Program
 from tests.fakes.installed import node_package
 from tests.fakes.nats_server import free_port
 
@@ -21,41 +21,16 @@ KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 _MAX_RECORDS = 500
 
 
-class KinesisServer:
+class KinesisServer(Emulator):
     """One emulator; its streams last as long as it runs."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self._process: asyncio.subprocess.Process | None = None
+    name = "kinesis"
 
-    @property
-    def url(self) -> str:
-        """Where clients connect."""
-        return f"http://127.0.0.1:{self.port}"
-
-    async def start(self) -> None:
-        """Start the process and return when it listens."""
-        package = await asyncio.to_thread(node_package, HERE) / "node_modules/kinesis-local"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "kinesis.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                "node",
-                "--require",
-                str(HERE / "loopback.js"),
-                str(package / "main.js"),
-                env={**os.environ, **self._environment(package)},
-                stdout=log,
-                stderr=log,
-            )
-        await self._listening()
-
-    async def stop(self) -> None:
-        """End the process and wait for it."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            async with asyncio.timeout(10):
-                await self._process.wait()
+    def program(self) -> Program:
+        package = node_package(HERE) / "node_modules/kinesis-local"
+        loopback = str(HERE / "loopback.js")
+        command = ["node", "--require", loopback, str(package / "main.js")]
+        return Program(command, self._environment(package))
 
     @asynccontextmanager
     async def operator(self) -> AsyncIterator[Operator]:
@@ -73,14 +48,6 @@ class KinesisServer:
             **{f"{name}_DURATION": "20ms" for name in quick},
         }
 
-    async def _listening(self) -> None:
-        async with asyncio.timeout(20):
-            while not await _accepts(self.port):
-                assert self._process is not None
-                if self._process.returncode is not None:
-                    raise RuntimeError((self.folder / "kinesis.log").read_text())
-                await asyncio.sleep(0.02)  # the server tells nobody when it listens
-
 
 class Operator:
     """Creates, fills and reshards streams."""
@@ -93,15 +60,28 @@ class Operator:
         await self.client.create_stream(StreamName=stream, ShardCount=shards)
         await self.active(stream)
 
+    async def delete_all(self) -> None:
+        """Delete every stream and wait until they are gone."""
+        deadline = time.monotonic() + 20
+        while names := (await self.client.list_streams())["StreamNames"]:
+            for name in names:
+                with suppress(self.client.exceptions.ResourceNotFoundException):
+                    if await self._status(name) == "ACTIVE":
+                        await self.client.delete_stream(StreamName=name)
+            assert time.monotonic() < deadline, f"{names} do not go"
+            await asyncio.sleep(0.02)  # nobody tells
+
     async def active(self, stream: str) -> None:
         """Wait until nothing is being done to the stream."""
-        deadline = time.monotonic() + 10
-        while True:
-            answer = await self.client.describe_stream_summary(StreamName=stream)
-            if answer["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE":
-                return
+        deadline = time.monotonic() + 20
+        while await self._status(stream) != "ACTIVE":
             assert time.monotonic() < deadline, f"{stream} does not become active"
             await asyncio.sleep(0.02)  # nobody tells
+
+    async def _status(self, stream: str) -> str:
+        answer = await self.client.describe_stream_summary(StreamName=stream)
+        status: str = answer["StreamDescriptionSummary"]["StreamStatus"]
+        return status
 
     async def put(self, stream: str, records: Iterable[tuple[str, bytes]]) -> None:
         """Append records of (partition key, data), in order per key."""
@@ -147,12 +127,3 @@ class Operator:
 def _client(url: str) -> Any:
     session = AioSession()
     return session.create_client("kinesis", region_name=REGION, endpoint_url=url, **KEYS)
-
-
-async def _accepts(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True

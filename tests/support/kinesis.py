@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -33,11 +33,17 @@ from tidegate.api.subscription import KinesisStream, SecretRef, Subscription
 
 SECRETS = DictSecrets({("default", "aws"): {name: value.encode() for name, value in KEYS.items()}})
 FAST = Timing(
-    period=1.5,
+    period=8,
+    renew=0.3,
     discover=0.5,
     call=5,
+    settle=2,
     pace=Pace(busy=0.01, idle=0.05, backoff=0.02, backoff_max=0.2, patience=3),
 )
+"""Everything happens soon, and no lease runs out because the machine is busy."""
+
+FAILOVER = replace(FAST, period=2.5)
+"""For tests that wait until a lease has run out."""
 
 
 class CutOff:
@@ -47,15 +53,15 @@ class CutOff:
         self._store = store
         self.cut = False
 
-    async def leases(self, group: str) -> list[Lease]:
+    async def leases(self, group: str, keys: Collection[str]) -> list[Lease]:
         self._check()
-        return await self._store.leases(group)
+        return await self._store.leases(group, keys)
 
     async def create(self, group: str, leases: Sequence[Lease]) -> None:
         self._check()
         await self._store.create(group, leases)
 
-    async def replace(self, group: str, changes: Sequence[Change]) -> list[bool]:
+    async def replace(self, group: str, changes: Sequence[Change]) -> Sequence[bool | None]:
         self._check()
         return await self._store.replace(group, changes)
 
@@ -149,19 +155,22 @@ class SettlingIntake(RecordingIntake):
         self.seconds_behind = seconds
 
     def _end(self, delivery: Delivery) -> None:
-        delivery.settle(Outcome.DELIVERED)
+        if delivery.outcome is None:
+            delivery.settle(Outcome.DELIVERED)
         self._signal.set()
 
 
 @asynccontextmanager
 async def reading(
-    source: KinesisSource, intake: RecordingIntake | None = None
+    source: KinesisSource, intake: RecordingIntake | None = None, *, fails: bool = False
 ) -> AsyncIterator[Reading]:
-    """Read for the length of the block, then stop and close."""
+    """Read for the length of the block, then stop and close; `fails` lets the reading fail."""
     intake = intake or SettlingIntake()
     task = asyncio.create_task(source.run(intake))
     one = Reading(source, intake, task)
     try:
         yield one
     finally:
-        await one.stop()
+        with suppress(SourceUnavailable) if fails else nullcontext():
+            await one.stop_reading()
+        await source.close()

@@ -2,24 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.kinesis_server import Operator
-from tests.support.kinesis import StreamOfTests, stream_of_tests
+from tests.fakes.dynamodb_server import DynamoDbServer
+from tests.fakes.installed import NotToBeHad
+from tests.fakes.kinesis_server import KinesisServer, Operator
+from tests.support.kinesis import StreamOfTests
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KinesisServer]:
+    """An emulator for the whole run: it takes longer to start than most tests do."""
+    one = KinesisServer(tmp_path_factory.mktemp("kinesis"))
+    try:
+        one.boot()
+    except NotToBeHad as error:
+        pytest.skip(f"Kinesis emulator: {error}")
+    yield one
+    one.kill()
+
+
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DynamoDbServer]:
+    """A DynamoDB emulator for the whole run."""
+    one = DynamoDbServer(tmp_path_factory.mktemp("dynamodb"))
+    try:
+        one.boot()
+    except NotToBeHad as error:
+        pytest.skip(f"DynamoDB emulator: {error}")
+    yield one
+    one.kill()
 
 
 @pytest.fixture
-async def stream(tmp_path: Path) -> AsyncIterator[StreamOfTests]:
+async def operator(server: KinesisServer) -> AsyncIterator[Operator]:
+    """What can be done to streams; deletes them after the test."""
+    async with server.operator() as one:
+        yield one
+        await one.delete_all()
+
+
+@pytest.fixture
+async def stream(
+    server: KinesisServer, operator: Operator, tmp_path: Path
+) -> AsyncIterator[StreamOfTests]:
     """A stream of one shard."""
-    async with stream_of_tests(tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
-async def operator(stream: StreamOfTests) -> AsyncIterator[Operator]:
-    """What can be done to the stream."""
-    async with stream.server.operator() as one:
-        yield one
+    await operator.create("orders")
+    yield StreamOfTests(server, tmp_path / "leases.sqlite")

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from gateway.core.delivery import Delivery, Outcome
 from tests.fakes.kinesis_server import KinesisServer
 from tests.support.intake import RecordingIntake
-from tests.support.kinesis import StreamOfTests
+from tests.support.kinesis import FAILOVER, StreamOfTests
 
 
 class WritingIntake(RecordingIntake):
@@ -36,7 +36,7 @@ class WritingIntake(RecordingIntake):
 async def main(url: str, name: str, leases: str, output: str) -> None:
     """Read until killed."""
     stream = StreamOfTests(KinesisServer(Path(leases).parent), Path(leases), name, endpoint=url)
-    await stream.source().run(WritingIntake(Path(output)))
+    await stream.source(timing=FAILOVER).run(WritingIntake(Path(output)))
 
 
 if __name__ == "__main__":

@@ -9,25 +9,14 @@ import pytest
 from aiohttp import web
 from blockbuster import BlockBuster
 
-from gateway.core.progress import State
-from gateway.settings import KinesisSettings, Settings
-from tests.fakes.function_server import FunctionServer, function_server
+from gateway.settings import Settings
+from tests.fakes.function_server import function_server
 from tests.fakes.kinesis_server import KEYS, Operator
-from tests.support.dynamodb import TABLE, dynamodb
-from tests.support.gateways import DictSecrets, Running, running_gateway
+from tests.support.gateways import DictSecrets, running_gateway
 from tests.support.kinesis import SECRETS, StreamOfTests
+from tests.support.kinesis_gateway import at, delivered, on_a_laptop, refusal, trigger
 from tests.support.load import Load
-from tests.support.waiting import until
-from tidegate.api.subscription import DeliveryPolicy, KinesisStream, Ordering, Subscription
-
-
-def trigger(spec: KinesisStream) -> Subscription:
-    policy = DeliveryPolicy(ordering=Ordering.KEY, backoff_delay=0.01)
-    return Subscription("default", "KinesisTrigger", "orders", "hello", spec, policy=policy)
-
-
-def on_a_laptop(folder: Path) -> Settings:
-    return Settings(kinesis=KinesisSettings(str(folder / "leases.sqlite")))
+from tidegate.api.subscription import KinesisStream
 
 
 class Busy:
@@ -43,11 +32,6 @@ class Busy:
             return web.Response(status=503)
         self.taken[request.headers["ce-partitionkey"]].append(int(body))
         return web.Response()
-
-
-async def delivered(running: Running, count: int) -> None:
-    """Wait until `count` records were taken."""
-    await until(lambda: running.outcomes("orders").get("delivered") == count, timeout=30)
 
 
 async def test_records_reach_the_function_in_order_and_once_over_a_restart(
@@ -70,22 +54,6 @@ async def test_records_reach_the_function_in_order_and_once_over_a_restart(
     assert first.headers["event-namespace"] == "kinesistriggers.kubeless.io"
 
 
-def at(server: FunctionServer) -> dict[str, list[tuple[str, int]]]:
-    return {"hello": [server.address]}
-
-
-async def test_leases_in_a_table_are_found_by_the_trigger(
-    stream: StreamOfTests, operator: Operator, tmp_path: Path
-) -> None:
-    load = Load(operator, stream.name)
-    async with dynamodb(tmp_path) as table, function_server() as server:
-        settings = Settings(kinesis=KinesisSettings(dynamodb_endpoint=table.url))
-        spec = stream.spec(lease_table=TABLE)
-        async with running_gateway([trigger(spec)], at(server), settings, SECRETS) as running:
-            await load.publish(1)
-            await delivered(running, 20)
-
-
 async def test_the_environment_says_who_reads_when_no_secret_does(
     stream: StreamOfTests, operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,25 +69,9 @@ async def test_the_environment_says_who_reads_when_no_secret_does(
         await delivered(running, 20)
 
 
-async def refusal(spec: KinesisStream, settings: Settings, secrets: DictSecrets) -> str:
-    """Return why a trigger is refused."""
-    async with running_gateway([trigger(spec)], settings=settings, secrets=secrets) as running:
-        progress = running.progress("orders")
-        await until(lambda: progress.state is State.REFUSED, timeout=10)
-        assert progress.reason.startswith("KinesisTrigger default/orders: ")
-        return progress.reason
-
-
 async def test_a_trigger_without_a_place_for_leases_is_refused(stream: StreamOfTests) -> None:
     reason = await refusal(stream.spec(), Settings(), SECRETS)
     assert "set leaseTable to a DynamoDB table of the region" in reason
-
-
-async def test_a_table_that_is_not_there_is_refused(stream: StreamOfTests, tmp_path: Path) -> None:
-    async with dynamodb(tmp_path) as table:
-        settings = Settings(kinesis=KinesisSettings(dynamodb_endpoint=table.url))
-        reason = await refusal(stream.spec(lease_table="other"), settings, SECRETS)
-    assert "DynamoDB table other: there is no such table; make one with the string hash" in reason
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ async def lone_reader(stream: StreamOfTests, credit: int = 1000) -> AsyncIterato
         client = await open_client(await open_session(account), "kinesis", account, stack)
         around = Surroundings(
             "test",
-            Stream(client, stream.name, 5),
+            Stream(client, stream.name, 60),
             lambda shard: ShardEvents("arn", shard),
             lambda _: one.held,
             lambda: None,
@@ -85,20 +85,23 @@ async def test_what_is_settled_after_the_shard_was_given_up_moves_nothing(
         assert one.reader.position == f"{first.event.extensions['sequence']}:0"
 
 
+async def put_large(operator: Operator, stream: str, count: int) -> None:
+    for _ in range(count):
+        await operator.put(stream, [("k", b"x" * 600_000)])
+
+
 async def test_large_records_are_asked_for_in_small_numbers(
     stream: StreamOfTests, operator: Operator
 ) -> None:
     async with lone_reader(stream) as one:
-        for _ in range(3):
-            await operator.put(stream.name, [("k", b"x" * 600_000)])
+        await put_large(operator, stream.name, 3)
         await one.intake.until(3)
         before = len(one.intake.deliveries)
         one.proxy.hold("GetRecords")
         await one.proxy.held.wait()
-        for _ in range(8):
-            await operator.put(stream.name, [("k", b"x" * 600_000)])
+        await put_large(operator, stream.name, 5)
         one.proxy.release()
         await one.intake.until(before + 1)
         assert len(one.intake.deliveries) <= before + 3
-        await one.intake.until(11)
+        await one.intake.until(8)
         one.intake.settle()

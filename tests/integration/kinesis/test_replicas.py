@@ -16,7 +16,14 @@ from gateway.stores.sqlite_leases import SqliteLeases
 from tests.fakes.kinesis_server import Operator
 from tests.support.dynamodb import lease_table
 from tests.support.intake import RecordingIntake
-from tests.support.kinesis import FAST, CutOff, SettlingIntake, StreamOfTests, reading
+from tests.support.kinesis import (
+    FAILOVER,
+    FAST,
+    CutOff,
+    SettlingIntake,
+    StreamOfTests,
+    reading,
+)
 from tests.support.load import Load, assert_in_order
 from tests.support.waiting import until
 
@@ -58,7 +65,7 @@ async def test_a_second_replica_gets_half_of_the_shards_without_a_repetition(
 async def test_a_shard_that_moves_waits_until_what_was_read_of_it_is_settled(
     four_shards: StreamOfTests, operator: Operator
 ) -> None:
-    load, slow = Load(operator, four_shards.name, keys=40), replace(FAST, period=6)
+    load, slow = Load(operator, four_shards.name, keys=40), replace(FAST, period=30, settle=30)
     one, other = RecordingIntake(), SettlingIntake()
     await load.publish(1)
     async with reading(four_shards.source(timing=slow), one):
@@ -82,7 +89,7 @@ async def test_a_replica_that_falls_silent_is_taken_over_and_nothing_is_lost(
     load = Load(operator, four_shards.name, keys=40)
     cut = CutOff(SqliteLeases(four_shards.file))
     dying, heir = SettlingIntake(), SettlingIntake()
-    async with reading(four_shards.source(cut), dying) as dead:
+    async with reading(four_shards.source(cut, FAILOVER), dying) as dead:
         await load.publish(5)
         await dying.until(200)
         dying.settling = False
@@ -92,7 +99,7 @@ async def test_a_replica_that_falls_silent_is_taken_over_and_nothing_is_lost(
         cut.cut = True
         await dead.stop_reading()
         lost = records(dying.unsettled)
-        async with reading(four_shards.source(), heir):
+        async with reading(four_shards.source(timing=FAILOVER), heir):
             await until(lambda: lost <= records(heir.deliveries), 20)
             for one in dying.unsettled:
                 one.settle(Outcome.DELIVERED)  # far too late, and ignored
@@ -111,11 +118,11 @@ async def test_a_replica_without_its_lease_store_stops_before_others_begin(
     load = Load(operator, stream.name)
     cut = CutOff(SqliteLeases(stream.file))
     lonely, heir = SettlingIntake(), SettlingIntake()
-    async with reading(stream.source(cut), lonely):
+    async with reading(stream.source(cut, FAILOVER), lonely, fails=True):
         await load.publish(1)
         await lonely.until(20)
         cut.cut = True
-        async with reading(stream.source(), heir):
+        async with reading(stream.source(timing=FAILOVER), heir):
             while not heir.deliveries:
                 await load.publish(1)
                 await asyncio.sleep(0.05)  # the pace of the load
@@ -145,7 +152,7 @@ async def test_a_killed_process_is_taken_over_and_nothing_is_lost(
             process.kill()
         await process.wait()
     await load.publish(5)
-    async with reading(four_shards.source(), heir):
+    async with reading(four_shards.source(timing=FAILOVER), heir):
         await until(lambda: not left(load, heir, output), timeout=30)
     assert_in_order(heir.deliveries)
 
