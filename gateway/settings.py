@@ -63,6 +63,9 @@ class KinesisSettings:
     dynamodb_endpoint: str = ""
     """Another endpoint for lease tables than that of the region."""
 
+    create_lease_tables: bool = True
+    """Make a `leaseTable` that is not there, billed by request. Off: it must be there."""
+
 
 @dataclass(frozen=True, slots=True)
 class NatsSettings:

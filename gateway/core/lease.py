@@ -8,7 +8,7 @@ its owner stops before that, counting from the beginning of its last successful 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -47,16 +47,19 @@ class LeaseStore(Protocol):
     Raises `SourceUnavailable` when the store cannot be reached.
     """
 
-    async def leases(self, group: str) -> list[Lease]:
-        """Return every lease of `group`."""
+    async def leases(self, group: str, keys: Collection[str]) -> list[Lease]:
+        """Return the leases of `group` with `keys`, as far as they are there."""
         ...
 
     async def create(self, group: str, leases: Sequence[Lease]) -> None:
-        """Add those of `leases` that are not there, in their order."""
+        """Add those of `leases` that are not there, none before its parents."""
         ...
 
-    async def replace(self, group: str, changes: Sequence[Change]) -> list[bool]:
-        """Write each change whose owner and counter are still the stored ones; say which were."""
+    async def replace(self, group: str, changes: Sequence[Change]) -> Sequence[bool | None]:
+        """Write each change whose owner and counter are still the stored ones; say which were.
+
+        None is for one that may have been written or not, while others of `changes` were answered.
+        """
         ...
 
     async def delete(self, group: str, lease: Lease) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from gateway.core.lease import (
@@ -154,14 +154,17 @@ class Tenancy:
         return lease
 
     async def _write(self, changes: list[Change], started: float) -> list[str]:
-        """Write `changes`; return the keys of those that were refused."""
+        """Write `changes`; return the keys of those that were refused.
+
+        What nobody answered for may lapse; what the store has of it is seen at the next write.
+        """
         if not changes:
             return []
         written = await self._store.replace(self._group, changes)
         for (_, new), well in zip(changes, written, strict=True):
             if well:
                 self._hold(new, started)
-        return [old.key for (old, _), well in zip(changes, written, strict=True) if not well]
+        return [old.key for (old, _), well in zip(changes, written, strict=True) if well is False]
 
     def _hold(self, lease: Lease, started: float) -> None:
         """Note a lease that was written at `started` or later."""
@@ -173,9 +176,9 @@ class Tenancy:
         elif tenure.waits_until is None:
             tenure.waits_until = self._clock() + self._period
 
-    async def _look_again(self, refused: Iterable[str]) -> None:
+    async def _look_again(self, refused: Collection[str]) -> None:
         """Find out what became of leases that somebody else has written."""
-        rows = {row.key: row for row in await self._look()}
+        rows = {row.key: row for row in await self._look(refused)}
         for key in refused:
             row, tenure = rows.get(key), self._tenures.get(key)
             if tenure is None:
@@ -207,20 +210,24 @@ class Tenancy:
 
     # Taking.
 
-    async def seek(self) -> None:
-        """Look at all leases, and take what is this replica's fair share."""
-        rows = await self._look()
+    async def seek(self, keys: Collection[str]) -> list[Lease]:
+        """Look at the leases with `keys`, which is all there are, and take a fair share of them.
+
+        Returns the leases as they were before that.
+        """
+        rows = await self._look(keys)
+        self._seen = {row.key: self._seen[row.key] for row in rows}
         started = self._clock()
         changes = self._wanted(eligible(rows), started)
         await self._write(changes, started)
+        return rows
 
-    async def _look(self) -> list[Lease]:
-        """Read all leases, and note which of them show a sign of life."""
-        rows = await self._store.leases(self._group)
+    async def _look(self, keys: Collection[str]) -> list[Lease]:
+        """Read the leases with `keys`, and note which of them show a sign of life."""
+        rows = await self._store.leases(self._group, keys)
         now = self._clock()
-        seen, self._seen = self._seen, {}
         for row in rows:
-            owner, counter, since = seen.get(row.key, ("", -1, now))
+            owner, counter, since = self._seen.get(row.key, ("", -1, now))
             unchanged = (owner, counter) == (row.owner, row.counter)
             self._seen[row.key] = (row.owner, row.counter, since if unchanged else now)
         return rows

@@ -1,104 +1,114 @@
 """Leases in a DynamoDB table, with the fields of Amazon's Kinesis Client Library (KCL).
 
-The table has the string hash key `leaseKey`, as the KCL makes it. Our keys are
-`<group>#<shard>`, so many subscriptions share one table. `checkpointOwner` is who still works on
-a lease whose `leaseOwner` waits for it.
+Our keys are `<group>#<shard>`, so many subscriptions share one table. `checkpointOwner` is who
+still works on a lease whose `leaseOwner` waits for it. Nothing reads the whole table: leases are
+read by their keys, and each write is one conditional call.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
-from typing import Any
-
-import botocore.exceptions
+import random
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from gateway.core.lease import Change, Lease
-from gateway.errors import ConfigError, SourceUnavailable
-
-CALL_TIMEOUT = 5.0
-"""For one request, its repetitions included: a lease must be renewed within a third of 10 s."""
+from gateway.errors import SourceUnavailable
+from gateway.stores.dynamodb_table import KEY, LeaseTable, NoTable, Refused
 
 PARALLEL = 16
-"""Writes under way at once."""
+"""Calls under way at once."""
 
-_REFUSED = "ConditionalCheckFailedException"
+READ_AT_ONCE = 100
+"""Leases of one call: DynamoDB takes no more."""
+
+READ_TRIES = 5
+"""Calls for what DynamoDB leaves out of its answers: that is how it throttles such reading."""
+
+READ_BACKOFF = 0.05
+"""Seconds before the second of these calls; doubles with each, with jitter."""
+
 _UPDATE = (
     "SET leaseCounter = :counter, leaseOwner = :owner, checkpoint = :checkpoint, "
     "checkpointSubSequenceNumber = :sub, checkpointOwner = :former"
 )
 
+T = TypeVar("T")
+Each = TypeVar("Each")
+
 
 class DynamoDbLeases:
-    """Leases in `table`. See `gateway.core.lease.LeaseStore`.
+    """Leases in `table`, made where it is not there. See `gateway.core.lease.LeaseStore`."""
 
-    `connect` opens a DynamoDB client into the stack that it is given.
-    """
-
-    def __init__(self, table: str, connect: Callable[[AsyncExitStack], Awaitable[Any]]) -> None:
+    def __init__(self, table: LeaseTable) -> None:
         self._table = table
-        self._connect = connect
-        self._stack = AsyncExitStack()
-        self._client: Any = None
-        self._opening = asyncio.Lock()
 
-    async def leases(self, group: str) -> list[Lease]:
+    async def leases(self, group: str, keys: Collection[str]) -> list[Lease]:
         prefix = f"{group}#"
-        request: dict[str, Any] = {
-            "TableName": self._table,
-            "ConsistentRead": True,
-            "FilterExpression": "begins_with(leaseKey, :prefix)",
-            "ExpressionAttributeValues": {":prefix": {"S": prefix}},
-        }
-        found: list[Lease] = []
-        while True:
-            page = await self._call("reading", "scan", request)
-            found += [_lease(item, prefix) for item in page.get("Items", ())]
-            if not page.get("LastEvaluatedKey"):
-                return found
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        wanted = [{KEY: {"S": prefix + key}} for key in keys]
+        parts = [wanted[at : at + READ_AT_ONCE] for at in range(0, len(wanted), READ_AT_ONCE)]
+        pages = await _side_by_side(self._read, parts)
+        return [_lease(item, prefix) for page in pages for item in page]
 
     async def create(self, group: str, leases: Sequence[Lease]) -> None:
-        # One after the other: a child must not be there before its parents.
-        for lease in leases:
-            await self._conditional(
-                "put_item",
-                {
-                    "TableName": self._table,
-                    "Item": _item(group, lease),
-                    "ConditionExpression": "attribute_not_exists(leaseKey)",
-                },
-            )
-
-    async def replace(self, group: str, changes: Sequence[Change]) -> list[bool]:
-        gate = asyncio.Semaphore(PARALLEL)
-
-        async def write(change: Change) -> bool:
-            async with gate:
-                return await self._conditional("update_item", self._update(group, *change))
-
-        tasks: list[asyncio.Task[bool]] = []
         try:
-            async with asyncio.TaskGroup() as writes:
-                for change in changes:
-                    name = f"{group}: lease of {change[0].key}"
-                    tasks.append(writes.create_task(write(change), name=name))
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
-        return [task.result() for task in tasks]
+            await self._create(group, leases)
+        except NoTable:
+            await self._table.make()
+            await self._create(group, leases)
+
+    async def replace(self, group: str, changes: Sequence[Change]) -> list[bool | None]:
+        answers = await _side_by_side(
+            lambda change: self._tried(self._update(group, *change)), changes
+        )
+        failures = [one for one in answers if isinstance(one, SourceUnavailable)]
+        if failures and len(failures) == len(answers):
+            raise failures[0]
+        return [None if isinstance(one, SourceUnavailable) else one for one in answers]
 
     async def delete(self, group: str, lease: Lease) -> bool:
-        request = self._conditioned(group, lease)
-        return await self._conditional("delete_item", request)
+        return await self._conditional("delete_item", self._conditioned(group, lease))
 
     async def close(self) -> None:
-        await self._stack.aclose()
+        await self._table.close()
+
+    async def _read(self, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Read `keys`, at most a hundred, to the last one."""
+        name, found, delay = self._table.name, [], READ_BACKOFF
+        wanted: Mapping[str, Any] = {name: {"Keys": keys, "ConsistentRead": True}}
+        for _ in range(READ_TRIES):
+            page = await self._table.call("reading", "batch_get_item", {"RequestItems": wanted})
+            found += page["Responses"].get(name, ())
+            wanted = page.get("UnprocessedKeys")
+            if not wanted:
+                return found
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))
+            delay *= 2
+        raise SourceUnavailable(f"reading the leases of DynamoDB table {name}: throttled")
+
+    async def _create(self, group: str, leases: Sequence[Lease]) -> None:
+        for generation in _generations(leases):
+            await _side_by_side(lambda one: self._put(group, one), generation)
+
+    async def _put(self, group: str, lease: Lease) -> bool:
+        request = {
+            "TableName": self._table.name,
+            "Item": _item(group, lease),
+            "ConditionExpression": f"attribute_not_exists({KEY})",
+        }
+        return await self._conditional("put_item", request)
+
+    async def _tried(self, update: dict[str, Any]) -> bool | SourceUnavailable:
+        """Return a failure instead of raising it: one throttled lease must not stop the others."""
+        try:
+            return await self._conditional("update_item", update)
+        except SourceUnavailable as error:
+            return error
 
     def _conditioned(self, group: str, stored: Lease) -> dict[str, Any]:
         return {
-            "TableName": self._table,
-            "Key": {"leaseKey": {"S": f"{group}#{stored.key}"}},
+            "TableName": self._table.name,
+            "Key": {KEY: {"S": f"{group}#{stored.key}"}},
             "ConditionExpression": "leaseOwner = :stored AND leaseCounter = :seen",
             "ExpressionAttributeValues": {
                 ":stored": {"S": stored.owner},
@@ -122,54 +132,44 @@ class DynamoDbLeases:
     async def _conditional(self, operation: str, request: dict[str, Any]) -> bool:
         """Write if the condition holds; say whether it did."""
         try:
-            await self._call("writing", operation, request)
-        except _Refused:
+            await self._table.call("writing", operation, request)
+        except Refused:
             return False
         return True
 
-    async def _call(self, doing: str, operation: str, request: dict[str, Any]) -> Any:
-        where = f"{doing} the leases of DynamoDB table {self._table}"
-        try:
-            async with asyncio.timeout(CALL_TIMEOUT):
-                client = await self._connected()
-                return await getattr(client, operation)(**request)
-        except TimeoutError as error:
-            raise SourceUnavailable(f"{where}: no answer within {CALL_TIMEOUT:g} s") from error
-        except botocore.exceptions.ClientError as error:
-            raise self._verdict(where, error) from error
-        except botocore.exceptions.BotoCoreError as error:
-            raise SourceUnavailable(f"{where}: {error}") from error
 
-    async def _connected(self) -> Any:
-        async with self._opening:
-            if self._client is None:
-                self._client = await self._connect(self._stack)
-        return self._client
+async def _side_by_side(call: Callable[[Each], Awaitable[T]], over: Sequence[Each]) -> list[T]:
+    """Call for each of `over`, a few at once; raise the first failure."""
+    gate = asyncio.Semaphore(PARALLEL)
 
-    def _verdict(self, where: str, error: botocore.exceptions.ClientError) -> Exception:
-        code = error.response["Error"].get("Code", "")
-        if code == _REFUSED:
-            return _Refused(where)
-        if code == "ResourceNotFoundException":
-            return ConfigError(f"{where}: there is no such table; {_HOW_TO_MAKE}")
-        if code in ("AccessDeniedException", "UnrecognizedClientException"):
-            return ConfigError(
-                f"{where}: {code}; allow Scan, PutItem, UpdateItem and DeleteItem on it"
-            )
-        return SourceUnavailable(f"{where}: {code or error}")
+    async def gated(one: Each) -> T:
+        async with gate:
+            return await call(one)
+
+    tasks: list[asyncio.Task[T]] = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks += [group.create_task(gated(one), name="DynamoDB call") for one in over]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
-class _Refused(Exception):
-    """The condition of a write did not hold."""
-
-
-_HOW_TO_MAKE = "make one with the string hash key leaseKey, or correct leaseTable"
+def _generations(leases: Sequence[Lease]) -> Iterator[list[Lease]]:
+    """Yield parents before their children: seen without its parent, a child would begin."""
+    left = {lease.key: lease for lease in leases}
+    while left:
+        ready = [one for one in left.values() if left.keys().isdisjoint(one.parents)]
+        assert ready, "shards descend from each other in a circle"
+        yield ready
+        for one in ready:
+            del left[one.key]
 
 
 def _item(group: str, lease: Lease) -> dict[str, Any]:
     checkpoint, sub = _checkpoint(lease.position)
     item: dict[str, Any] = {
-        "leaseKey": {"S": f"{group}#{lease.key}"},
+        KEY: {"S": f"{group}#{lease.key}"},
         "leaseOwner": {"S": lease.owner},
         "leaseCounter": {"N": str(lease.counter)},
         "checkpoint": {"S": checkpoint},
@@ -185,7 +185,7 @@ def _lease(item: dict[str, Any], prefix: str) -> Lease:
     checkpoint = item["checkpoint"]["S"]
     sub = item.get("checkpointSubSequenceNumber", {}).get("N", "0")
     return Lease(
-        item["leaseKey"]["S"].removeprefix(prefix),
+        item[KEY]["S"].removeprefix(prefix),
         f"{checkpoint}:{sub}" if _has_sub(checkpoint) else checkpoint,
         tuple(sorted(item.get("parentShardId", {}).get("SS", ()))),
         item.get("leaseOwner", {}).get("S", ""),

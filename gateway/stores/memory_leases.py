@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from gateway.core.lease import Change, Lease
 
@@ -14,8 +14,9 @@ class MemoryLeases:
     def __init__(self) -> None:
         self._groups: dict[str, dict[str, Lease]] = defaultdict(dict)
 
-    async def leases(self, group: str) -> list[Lease]:
-        return list(self._groups[group].values())
+    async def leases(self, group: str, keys: Collection[str]) -> list[Lease]:
+        rows = self._groups[group]
+        return [rows[key] for key in keys if key in rows]
 
     async def create(self, group: str, leases: Sequence[Lease]) -> None:
         for lease in leases:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -75,7 +77,12 @@ class SqliteFile:
 def opened(what: str, path: Path, busy_timeout: float) -> sqlite3.Connection:
     """Open `path`, made if need be, for its owner only. Raises `ConfigError` when it cannot be."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        if path.is_dir():  # of which SQLite only says that it cannot be opened
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with suppress(FileExistsError):
+            # Never opened beside SQLite when it is there: closing any descriptor of a file drops
+            # the locks that other connections of this process have on it.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         return sqlite3.connect(
             path, timeout=busy_timeout, isolation_level=None, check_same_thread=False
         )

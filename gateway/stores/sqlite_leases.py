@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -33,8 +33,9 @@ class SqliteLeases:
     def __init__(self, path: Path) -> None:
         self._file = SqliteFile("leases", path, DEADLINE, _connect)
 
-    async def leases(self, group: str) -> list[Lease]:
-        return await self._file.run("reading", lambda db: _read(db, group))
+    async def leases(self, group: str, keys: Collection[str]) -> list[Lease]:
+        rows = await self._file.run("reading", lambda db: _read(db, group))
+        return [row for row in rows if row.key in keys]
 
     async def create(self, group: str, leases: Sequence[Lease]) -> None:
         rows = [_row(group, lease) for lease in leases]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from gateway.core.lease import LeaseStore
 from gateway.sources.kinesis.aws import Account, open_client, open_session
 from gateway.stores.dynamodb import DynamoDbLeases
+from gateway.stores.dynamodb_table import LeaseTable
 from tests.fakes.dynamodb_server import DynamoDbServer
 from tests.fakes.installed import NotToBeHad
 from tests.fakes.kinesis_server import REGION
@@ -29,7 +30,7 @@ async def dynamodb(folder: Path) -> AsyncIterator[DynamoDbServer]:
         pytest.skip(f"DynamoDB emulator: {error}")
     try:
         async with AsyncExitStack() as stack:
-            await _create_table(await _client(server, stack))
+            await create_table(await client_of(server.url, stack), TABLE)
         yield server
     finally:
         await server.stop()
@@ -39,18 +40,29 @@ async def dynamodb(folder: Path) -> AsyncIterator[DynamoDbServer]:
 async def lease_table(folder: Path) -> AsyncIterator[Callable[[], LeaseStore]]:
     """Run an emulator, and yield how to make a store on its table."""
     async with dynamodb(folder) as server:
-        yield lambda: DynamoDbLeases(TABLE, lambda stack: _client(server, stack))
+        yield lambda: leases_in(server.url)
 
 
-async def _client(server: DynamoDbServer, stack: AsyncExitStack) -> Any:
-    account = Account(REGION, server.url, ("test", "test", ""))
+def leases_in(url: str, table: str = TABLE, *, makes_table: bool = True) -> LeaseStore:
+    """Make a store with a client of its own."""
+
+    def connect(stack: AsyncExitStack) -> Awaitable[Any]:
+        return client_of(url, stack)
+
+    return DynamoDbLeases(LeaseTable(table, connect, makes_table=makes_table))
+
+
+async def client_of(url: str, stack: AsyncExitStack) -> Any:
+    """Open a client for as long as `stack` lives."""
+    account = Account(REGION, url, ("test", "test", ""))
     return await open_client(await open_session(account), "dynamodb", account, stack)
 
 
-async def _create_table(client: Any) -> None:
+async def create_table(client: Any, name: str, key: str = "leaseKey") -> None:
+    """Make a table as an operator would."""
     await client.create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": "leaseKey", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "leaseKey", "AttributeType": "S"}],
+        TableName=name,
+        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -69,7 +69,7 @@ class Surroundings:
     """Whether the lease of a shard is still ours."""
 
     changed: Callable[[], None]
-    """Called when a shard has nothing unsettled and will be read no further."""
+    """Called when a shard has nothing in work and will be read no further."""
 
     lag: Callable[[str, float], None]
     pace: Pace
@@ -94,7 +94,8 @@ class ShardReader:
         self._settled_some = asyncio.Event()
         self._record_size = 1024.0
         self._delay = around.pace.busy
-        self._stopped = False
+        self._unsettled: set[Delivery] = set()
+        self._stopped_at: float | None = None
 
     @property
     def position(self) -> str:
@@ -112,9 +113,35 @@ class ShardReader:
         """Whether the shard is read to its end and settled whole."""
         return self.ended and self.drained
 
+    @property
+    def unsettled(self) -> Collection[Delivery]:
+        """What was pushed and has no outcome yet."""
+        return tuple(self._unsettled)
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was pushed has an outcome, `RELEASED` included."""
+        return not self._unsettled
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopped_at is not None
+
+    @property
+    def stopped_for(self) -> float:
+        """Seconds since `stop`."""
+        now = asyncio.get_running_loop().time()
+        return 0.0 if self._stopped_at is None else now - self._stopped_at
+
+    @property
+    def _reads(self) -> bool:
+        """Whether what comes is ours to push; also where a cancellation has got lost."""
+        return not self.stopped and self._around.holds(self.shard.id)
+
     def stop(self) -> None:
         """Note that nothing more will be read: the last settlement is worth a call."""
-        self._stopped = True
+        self._stopped_at = asyncio.get_running_loop().time()
 
     def revoke(self) -> None:
         """Give the shard up."""
@@ -126,7 +153,7 @@ class ShardReader:
         while True:
             try:
                 iterator = await self._place(request)
-                while iterator is not None and self._around.holds(self.shard.id):
+                while iterator is not None and self._reads:
                     iterator = await self._step(iterator, intake, credit)
                 break
             except IteratorExpired:
@@ -178,7 +205,7 @@ class ShardReader:
         async with credit.part(most) as limit:
             batch = await self._around.stream.records(iterator, limit)
             intake.polled()
-            if self._around.holds(self.shard.id):
+            if self._reads:
                 self._push(batch["Records"], intake)
                 self._around.lag(self.shard.id, (batch.get("MillisBehindLatest") or 0) / 1000)
         return batch
@@ -191,6 +218,7 @@ class ShardReader:
             deliveries += self._deliveries(record)
             self._read = record["SequenceNumber"]
         self._half_done = None
+        self._unsettled.update(deliveries)
         size = sum(len(record["Data"]) for record in records) / len(records)
         self._record_size = max(size, (self._record_size + size) / 2, 1)
         intake.push(deliveries)
@@ -213,12 +241,13 @@ class ShardReader:
         """See `Delivery.settled`. What was released comes again with the next reader."""
         mark = delivery.position
         assert isinstance(mark, Mark)
+        self._unsettled.discard(delivery)
         if delivery.outcome is not Outcome.RELEASED and self._checkpoint.resolve(mark):
             self._settled_some.set()
-            self._tell()
+        self._tell()
 
     def _tell(self) -> None:
-        if self.drained and (self.ended or self._stopped):
+        if self.idle and (self.ended or self.stopped):
             self._around.changed()
 
     def _pace(self, batch: Mapping[str, Any]) -> None:

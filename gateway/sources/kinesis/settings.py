@@ -16,6 +16,7 @@ from gateway.sources.kinesis.aws import Account, keys_from_secret, open_client
 from gateway.sources.kinesis.positions import TRIM_HORIZON, at_time
 from gateway.sources.kinesis.stream import Summary
 from gateway.stores.dynamodb import DynamoDbLeases
+from gateway.stores.dynamodb_table import LeaseTable
 from gateway.stores.sqlite_leases import SqliteLeases
 from tidegate.api.subscription import KinesisStream, Subscription
 
@@ -51,7 +52,8 @@ def lease_store(
         async def connect(stack: AsyncExitStack) -> Any:
             return await open_client(session, "dynamodb", beside, stack)
 
-        return DynamoDbLeases(spec.lease_table, connect)
+        table = LeaseTable(spec.lease_table, connect, makes_table=settings.create_lease_tables)
+        return DynamoDbLeases(table)
     if settings.lease_file:
         return SqliteLeases(Path(settings.lease_file))
     raise ConfigError(

@@ -16,8 +16,9 @@ from gateway.core.source import Intake
 from gateway.core.tenancy import Replica, Tenancy
 from gateway.errors import ConfigError, SourceUnavailable
 from gateway.sources.kinesis.aws import Account, close_session, open_client, open_session
+from gateway.sources.kinesis.catalogue import Catalogue
 from gateway.sources.kinesis.credit import SharedCredit
-from gateway.sources.kinesis.events import Shard, ShardEvents
+from gateway.sources.kinesis.events import ShardEvents
 from gateway.sources.kinesis.reader import Pace, ShardReader, Surroundings
 from gateway.sources.kinesis.settings import account_of, lease_store, start_position
 from gateway.sources.kinesis.stream import Stream, Summary
@@ -33,11 +34,17 @@ class Timing:
     period: float = 10.0
     """A replica that gave no sign of life for so long is taken over. All replicas must agree."""
 
+    renew: float = 2.5
+    """Between two signs of life; at most a third of the period."""
+
     discover: float = 30.0
     """Between two looks for new shards, beside those that the end of a shard announces."""
 
     call: float = 20.0
     """For one call to Kinesis."""
+
+    settle: float = 2.0
+    """For what was read of a shard that another replica wants; then it is taken back."""
 
     farewell: float = 3.0
     """For the last positions when the source closes."""
@@ -49,7 +56,7 @@ class KinesisSource:
     """Reads the shards of a stream that this replica has leases of; all of them when alone.
 
     A shard is read in order, after its parents are read and settled, by one replica at a time.
-    Leases, with the position of the lowest unsettled record, are renewed four times a period.
+    Leases, with the position of the lowest unsettled record, are renewed several times a period.
     """
 
     redelivers = True
@@ -73,7 +80,6 @@ class KinesisSource:
         self._stack = AsyncExitStack()
         self._name = f"{subscription.kind} {subscription.namespace}/{subscription.trigger}"
         self._changed, self._discover_now = asyncio.Event(), asyncio.Event()
-        self._shards: dict[str, Shard] = {}
         self._readers: dict[str, ShardReader] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._lags: dict[str, float] = {}
@@ -135,64 +141,37 @@ class KinesisSource:
             self._note_lag,
             self._timing.pace,
         )
-        self._pinned = await self._pin(self._store, start_position(self._spec, summary))
-        await self._discover(self._store)
+        self._catalogue = Catalogue(
+            self._stream, self._store, self._group_name, only=self._spec.shard
+        )
+        await self._catalogue.pin(start_position(self._spec, summary))
+        await self._discover()
 
     def _default_store(self, session: object, account: Account) -> LeaseStore:
         return lease_store(self._spec, self._context.settings.kinesis, session, account)
 
-    async def _pin(self, store: LeaseStore, start: str) -> str:
-        """Keep where the very first replica began, for all replicas and all shards to come.
-
-        `LATEST` is thereby a moment: nothing that arrives before the first lease is lost, and a
-        shard that is found later is read from its first record.
-        """
-        group = f"{self._group_name}!"
-        await store.create(group, [Lease("start", start)])
-        (kept,) = await store.leases(group)
-        return kept.position
-
     # Finding shards.
 
-    async def _discovering(self, store: LeaseStore) -> None:
+    async def _discovering(self) -> None:
+        """Look for new shards now and then, and soon after one came to its end."""
         while True:
             self._discover_now.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._timing.discover):
                     await self._discover_now.wait()
             try:
-                await self._discover(store)
+                await self._discover()
+                # However many shards end at once, and whatever their leases say.
+                await asyncio.sleep(self._timing.pace.idle)
             except SourceUnavailable as error:
                 logger.warning("%s: looking for new shards later: %s", self._name, error)
                 await asyncio.sleep(self._timing.pace.backoff_max)
                 self._discover_now.set()
 
-    async def _discover(self, store: LeaseStore) -> None:
-        """Make a lease for each shard that has none, and drop those of shards long gone."""
-        shards = self._wanted(await self._stream.shards())
+    async def _discover(self) -> None:
+        await self._catalogue.discover()
         self._intake.polled()
-        rows = {row.key: row for row in await store.leases(self._group_name)}
-        missing = [one for one in shards if one.id not in rows]
-        if missing:
-            await store.create(
-                self._group_name, [Lease(one.id, self._pinned, one.parents) for one in missing]
-            )
-        self._shards = {one.id: one for one in shards}
-        for row in rows.values():
-            if row.finished and row.key not in self._shards:
-                await store.delete(self._group_name, row)
         self._changed.set()
-
-    def _wanted(self, shards: list[Shard]) -> list[Shard]:
-        """Keep the one shard that the trigger names, or all."""
-        only = self._spec.shard
-        if not only:
-            return shards
-        chosen = [one for one in shards if one.id == only]
-        if not chosen:
-            ids = ", ".join(one.id for one in shards[:5])
-            raise ConfigError(f"stream {self._spec.stream} has no shard {only}; it has {ids}")
-        return chosen
 
     # Keeping leases.
 
@@ -202,7 +181,7 @@ class KinesisSource:
         failing_since: float | None = None
         rounds = 0
         while True:
-            # Others' leases are read more rarely: in DynamoDB that is a scan.
+            # Others' leases are read more rarely: in DynamoDB each of them has its price.
             rounds += 1
             seeking = self._changed.is_set() or rounds % 2 == 0
             self._changed.clear()
@@ -219,8 +198,10 @@ class KinesisSource:
                     raise SourceUnavailable(f"writing the leases: {error}") from error
             finally:
                 self._drop_lost()
+            # However often shards say that they changed: each round writes every lease.
+            await asyncio.sleep(self._timing.renew / 25)
             with suppress(TimeoutError):
-                async with asyncio.timeout(period / 4):
+                async with asyncio.timeout(self._timing.renew):
                     await self._changed.wait()
 
     async def _attend(self, *, seeking: bool) -> None:
@@ -236,20 +217,26 @@ class KinesisSource:
                 self._drop(key)
                 self._discover_now.set()
         if self._group is not None:
-            if seeking:
-                await tenancy.seek()
+            if seeking and self._catalogue.has_news(await tenancy.seek(self._catalogue.keys)):
+                self._discover_now.set()
             self._start_readers(self._group)
 
     async def _hand_over(self, lease: Lease) -> None:
-        """Read no more of a shard that another replica wants; let it go once all is settled."""
+        """Read no more of a shard that another replica wants; let it go once nothing is in work.
+
+        What is soon settled whole is not repeated by the new owner. What takes longer is taken
+        back, but for what a function is working on.
+        """
         key, reader = lease.key, self._readers.get(lease.key)
         if reader is None:
             await self._tenancy.hand_over(key, lease.position)
             return
-        if not reader.ended:
+        if not reader.stopped:
             reader.stop()
             self._tasks[key].cancel()
-        if reader.drained:
+        elif reader.stopped_for >= self._timing.settle:
+            self._intake.release(reader.unsettled)
+        if reader.idle:
             position = END if reader.finished else reader.position
             if await self._tenancy.hand_over(key, position):
                 self._drop(key)
@@ -258,10 +245,11 @@ class KinesisSource:
         for lease in self._tenancy.working():
             if lease.key in self._readers:
                 continue
-            if lease.key not in self._shards:
+            shard = self._catalogue.shard(lease.key)
+            if shard is None:
                 self._discover_now.set()
                 continue
-            reader = ShardReader(self._shards[lease.key], lease.position, self._around)
+            reader = ShardReader(shard, lease.position, self._around)
             self._readers[lease.key] = reader
             self._tasks[lease.key] = group.create_task(
                 reader.run(self._intake, self._credit), name=f"{self._name}: {lease.key}"
@@ -273,8 +261,11 @@ class KinesisSource:
             self._drop(key)
 
     def _drop(self, key: str) -> None:
-        self._readers.pop(key).revoke()
+        """Give a shard up; what of it has not begun is its new owner's."""
+        reader = self._readers.pop(key)
+        reader.revoke()
         self._tasks.pop(key).cancel()
+        self._intake.release(reader.unsettled)
         self._lags.pop(key, None)
         self._intake.lag(seconds=max(self._lags.values(), default=None))
 
@@ -301,13 +292,12 @@ class KinesisSource:
 
     async def _read(self, keeping: asyncio.Task[None]) -> None:
         """Have all shards read until cancelled, or until one of them cannot be."""
-        assert self._store is not None
         self._credit = SharedCredit(self._intake)
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 self._changed.set()
-                group.create_task(self._discovering(self._store), name=f"{self._name}: discovery")
+                group.create_task(self._discovering(), name=f"{self._name}: discovery")
                 group.create_task(_failure_of(keeping), name=f"{self._name}: watch of leases")
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from gateway.core.delivery import Outcome
-from gateway.core.lease import Lease
+from gateway.core.lease import END, Lease
 from gateway.errors import ConfigError, SourceUnavailable
 from gateway.sources.kinesis.aws import Account, open_client, open_session
 from gateway.sources.kinesis.stream import Stream
@@ -20,7 +21,7 @@ from tests.conformance.harness import Reading
 from tests.fakes.aws_proxy import AwsProxy
 from tests.fakes.kinesis_server import REGION, Operator
 from tests.support.intake import RecordingIntake
-from tests.support.kinesis import FAST, CutOff, SettlingIntake, StreamOfTests, reading
+from tests.support.kinesis import FAILOVER, FAST, CutOff, SettlingIntake, StreamOfTests, reading
 from tests.support.kpl import aggregated
 from tests.support.load import Load, assert_in_order
 from tests.support.waiting import until
@@ -141,7 +142,7 @@ async def test_a_lease_store_that_stays_away_is_a_failure_to_report(
 ) -> None:
     cut = CutOff(SqliteLeases(stream.file))
     await load.publish(1)
-    async with reading(stream.source(cut), SettlingIntake()) as one:
+    async with reading(stream.source(cut, FAILOVER), SettlingIntake()) as one:
         await one.intake.until(20)
         cut.cut = True
         with pytest.raises(SourceUnavailable, match="writing the leases"):
@@ -254,20 +255,63 @@ class LeasesOfOneGroup(MemoryLeases):
 
     group = ""
 
+    def keys(self, group: str) -> list[str]:
+        """Return which leases there are."""
+        return list(self._groups[group])
+
     async def create(self, group: str, leases: Sequence[Lease]) -> None:
         self.group = group
         await super().create(group, leases)
 
 
-async def test_the_lease_of_a_shard_long_gone_is_dropped(stream: StreamOfTests) -> None:
+OLD = [f"shardId-00000000007{number}" for number in range(3)]
+"""Each is the parent of the next, and the last is that of the stream's shard."""
+
+
+@pytest.fixture
+def descended(proxy: AwsProxy) -> None:
+    """Give the stream's shard a parent that is no longer listed."""
+
+    def edit(answer: dict[str, Any]) -> None:
+        answer["Shards"][0]["ParentShardId"] = OLD[-1]
+
+    proxy.edits["ListShards"] = edit
+
+
+async def group_of(stream: StreamOfTests, leases: LeasesOfOneGroup) -> str:
+    """Find out what the leases of a stream are called."""
+    async with reading(stream.source(leases), SettlingIntake()) as one:
+        await one.intake.until_polled()
+    return leases.group
+
+
+def generations(positions: Sequence[str]) -> list[Lease]:
+    parents = [(), *((key,) for key in OLD)]
+    return [Lease(*one) for one in zip(OLD, positions, parents, strict=False)]
+
+
+@pytest.mark.usefixtures("descended")
+async def test_the_leases_of_shards_long_gone_are_dropped(proxied: StreamOfTests) -> None:
     leases = LeasesOfOneGroup()
-    async with reading(stream.source(leases), SettlingIntake()) as one:
-        await one.intake.until_polled()
-    group = leases.group
-    await leases.create(group, [Lease("shardId-000000000077", "SHARD_END")])
-    async with reading(stream.source(leases), SettlingIntake()) as one:
-        await one.intake.until_polled()
-    assert [row.key for row in await leases.leases(group)] == ["shardId-000000000000"]
+    group = await group_of(proxied, leases)
+    await leases.create(group, generations([END, END, END]))
+    async with reading(proxied.source(leases), SettlingIntake()):
+        await until(lambda: list(leases.keys(group)) == ["shardId-000000000000"], timeout=30)
+
+
+@pytest.mark.usefixtures("descended")
+async def test_a_shard_that_went_unread_is_said_to_be_lost_and_its_children_are_read(
+    proxied: StreamOfTests, proxy: AwsProxy, load: Load, caplog: pytest.LogCaptureFixture
+) -> None:
+    leases = LeasesOfOneGroup()
+    group = await group_of(proxied, leases)
+    await leases.create(group, generations([END, END, "49000000000000000000000000000000000000:0"]))
+    await load.publish(1)
+    before, intake = proxy.calls["ListShards"], SettlingIntake()
+    async with reading(proxied.source(leases), intake):
+        await intake.until(20)
+    assert f"{OLD[-1]} is no longer kept by the stream; what was not read" in caplog.text
+    assert proxy.calls["ListShards"] - before < 20
 
 
 async def test_a_stuck_record_does_not_move_the_lease(stream: StreamOfTests, load: Load) -> None:
@@ -277,7 +321,7 @@ async def test_a_stuck_record_does_not_move_the_lease(stream: StreamOfTests, loa
         stuck = (await intake.until(40))[0]
         for one in intake.deliveries[1:]:
             one.settle(Outcome.DELIVERED)
-        await asyncio.sleep(FAST.period)  # leases are written meanwhile
+        await asyncio.sleep(3 * FAST.renew)  # leases are written meanwhile
     again = SettlingIntake()
     async with reading(stream.source(), again):
         await again.until(40)

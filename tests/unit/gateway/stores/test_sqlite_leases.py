@@ -26,7 +26,7 @@ from gateway.stores.sqlite_leases import SqliteLeases
 
 async def main():
     store = SqliteLeases(Path(sys.argv[1]))
-    (row,) = await store.leases("g")
+    (row,) = await store.leases("g", ["shard"])
     print(await store.replace("g", [(row, taken(row, "other"))]))
     await store.close()
 
@@ -56,7 +56,7 @@ async def test_leases_outlive_the_process(store: SqliteLeases, path: Path) -> No
     await store.create("g", [ROW])
     await store.close()
     again = SqliteLeases(path)
-    assert await again.leases("g") == [ROW]
+    assert await again.leases("g", ["shard"]) == [ROW]
     await again.close()
 
 
@@ -64,7 +64,7 @@ async def test_another_process_takes_part(store: SqliteLeases, path: Path) -> No
     await store.create("g", [ROW])
     assert await asyncio.to_thread(another_process_takes, path) == "[True]"
     assert await store.replace("g", [(ROW, taken(ROW, "me"))]) == [False]
-    assert await store.leases("g") == [taken(ROW, "other")]
+    assert await store.leases("g", ["shard"]) == [taken(ROW, "other")]
 
 
 async def test_only_its_owner_may_read_the_file(store: SqliteLeases, path: Path) -> None:
@@ -76,7 +76,7 @@ async def test_only_its_owner_may_read_the_file(store: SqliteLeases, path: Path)
 async def test_a_folder_that_is_not_there_is_a_mistake_to_mend(tmp_path: Path) -> None:
     store = SqliteLeases(tmp_path / "nowhere" / "leases.sqlite")
     with pytest.raises(ConfigError, match="name a file in a directory that can be written"):
-        await store.leases("g")
+        await store.leases("g", ["shard"])
     await store.close()
 
 
@@ -85,7 +85,7 @@ async def test_a_file_of_something_else_is_a_mistake_to_mend(path: Path) -> None
     await asyncio.to_thread(path.write_bytes, text)
     store = SqliteLeases(path)
     with pytest.raises(ConfigError, match="not a SQLite database"):
-        await store.leases("g")
+        await store.leases("g", ["shard"])
     await store.close()
 
 
@@ -105,4 +105,4 @@ async def test_a_store_that_another_process_holds_is_unavailable_for_now(
 async def test_a_closed_store_says_so(store: SqliteLeases) -> None:
     await store.close()
     with pytest.raises(SourceUnavailable, match="closed"):
-        await store.leases("g")
+        await store.leases("g", ["shard"])
