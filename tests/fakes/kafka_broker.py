@@ -98,12 +98,7 @@ class KafkaBroker:
 
     async def create_topic(self, name: str, partitions: int = 1, **config: str) -> None:
         """Create a topic, and return when the broker tells of it."""
-        async with AdminClient(self.address) as admin:
-            topic = NewTopic(name, partitions, 1, topic_configs=config)
-            await admin.create_topics([topic])
-            async with asyncio.timeout(PATIENCE):
-                while name not in await admin.list_topics():  # noqa: ASYNC110 - see below
-                    await asyncio.sleep(0.02)  # the broker tells nobody when it is done
+        await create_topic(self.address, name, (partitions, 1), config)
 
     async def _answered(self) -> None:
         async with asyncio.timeout(PATIENCE):
@@ -143,6 +138,17 @@ class AdminClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self._admin.close()
+
+
+async def create_topic(
+    address: str, name: str, size: tuple[int, int], config: Mapping[str, str]
+) -> None:
+    """Create a topic of so many partitions and copies; return when the brokers tell of it."""
+    async with AdminClient(address) as admin:
+        await admin.create_topics([NewTopic(name, *size, topic_configs=dict(config))])
+        async with asyncio.timeout(PATIENCE):
+            while name not in await admin.list_topics():  # noqa: ASYNC110 - see below
+                await asyncio.sleep(0.02)  # the broker tells nobody when it is done
 
 
 class TansuBroker(KafkaBroker):
@@ -231,6 +237,9 @@ class ApacheKafka(KafkaBroker):
             "transaction.state.log.num.partitions": "1",
             "group.initial.rebalance.delay.ms": "0",
             "group.min.session.timeout.ms": "500",
+            # A node that was killed is one after so long, not after 9 s.
+            "broker.session.timeout.ms": "3000",
+            "broker.heartbeat.interval.ms": "500",
             "auto.create.topics.enable": "false",
         }
 

@@ -16,6 +16,7 @@ from gateway.core.delivery import Delivery
 from gateway.settings import KafkaSettings, Settings
 from gateway.sources.kafka import KafkaSource
 from tests.fakes.kafka_broker import AdminClient, KafkaBroker
+from tests.fakes.kafka_cluster import KafkaCluster
 from tests.support.gateways import DictSecrets
 from tests.support.intake import RecordingIntake
 from tidegate.api.subscription import KafkaTopic, SecretRef, Subscription
@@ -71,7 +72,7 @@ class Reader:
 class Bench:
     """One topic on one broker, and readers of it."""
 
-    broker: KafkaBroker
+    broker: KafkaBroker | KafkaCluster
     settings: KafkaSettings = field(
         default_factory=lambda: KafkaSettings(
             session_timeout=6.0, commit_interval=0.05, metadata_age=1.0, revoke_timeout=5.0
@@ -83,7 +84,7 @@ class Bench:
 
     def start(self, credit: int = 1000, **spec: Any) -> Reader:
         """Run a source of the topic."""
-        spec = {"topic": self.topic, "brokers": (self.broker.address,), **spec}
+        spec = {"topic": self.topic, "brokers": tuple(self.broker.address.split(",")), **spec}
         one = KafkaTopic(group=self.group, **spec)
         subscription = Subscription("default", "KafkaTrigger", "orders", "hello", one)
         unused: Any = None
@@ -110,7 +111,7 @@ class Bench:
         self, count: int, first: int = 0, partition: int | None = None, **record: Any
     ) -> None:
         """Publish numbered records, all of which the broker confirmed when this returns."""
-        async with AIOKafkaProducer(bootstrap_servers=self.broker.address) as producer:
+        async with AIOKafkaProducer(bootstrap_servers=self.broker.address, acks="all") as producer:
             for number in range(first, first + count):
                 fields = {"key": b"k%d" % (number % 7), "value": b"%d" % number, **record}
                 await producer.send(self.topic, partition=partition, **fields)
