@@ -5,14 +5,21 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import time
 from collections.abc import Collection, Generator, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from gateway.errors import ConfigError, EventRejected, SinkUnavailable
 from gateway.letters.lines import letter_from_line
+
+LOCK_TIMEOUT = 5.0
+"""Seconds that one process may write, or rewrite, before others say so and try again."""
+
+LOCK_PAUSE = 0.002
+"""Between two tries to get the lock; one letter takes about as long to write."""
 
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -31,9 +38,9 @@ class FileBounds:
 class LetterFile:
     """The file `path`, and those that were put aside as `path.1`, `path.2` and so on, in order.
 
-    A letter is on disk when `append` returns. The files are their owner's alone (0600), and a
-    lock file beside them keeps other processes away for as long as this one is open. A line that
-    a crash cut off was never confirmed; it stays, and is passed over.
+    A letter is on disk when `append` returns. The files are their owner's alone (0600). Several
+    processes may write: a lock file beside them lets one at a time. A line that a crash cut off
+    was never confirmed; it stays, and is passed over.
     """
 
     def __init__(self, path: Path, bounds: FileBounds | None = None) -> None:
@@ -42,25 +49,18 @@ class LetterFile:
         self._lock = -1
 
     def open(self) -> None:
-        """Make the folder and take the lock. Raises `ConfigError` when that cannot be."""
+        """Make the folder and the lock file. Raises `ConfigError` when that cannot be."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | _FLAGS, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self.close()
-            raise ConfigError(
-                f"dead letters to {self._path}: another process writes there; name another file"
-            ) from error
         except OSError as error:
-            self.close()
             raise ConfigError(
                 f"dead letters to {self._path}: {error.strerror}; name a file in a folder that "
                 "can be written"
             ) from error
 
     def close(self) -> None:
-        """Let others have the file."""
+        """Let go of the lock file."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -77,8 +77,9 @@ class LetterFile:
                 f"{self._bounds.segment} of a file; send such events to another delivery.deadLetter"
             )
         try:
-            self._make_room(len(line))
-            self._write(line)
+            with self._alone():
+                self._make_room(len(line))
+                self._write(line)
         except OSError as error:
             raise self._away("writing to", error) from error
 
@@ -97,12 +98,29 @@ class LetterFile:
     def remove(self, ids: Collection[str]) -> None:
         """Rewrite the files without the letters of these ids."""
         try:
-            for segment in self._segments():
-                with suppress(FileNotFoundError):
-                    self._rewrite(segment, ids)
-            _sync_folder(self._path.parent)
+            with self._alone():
+                for segment in self._segments():
+                    with suppress(FileNotFoundError):
+                        self._rewrite(segment, ids)
+                _sync_folder(self._path.parent)
         except OSError as error:
             raise self._away("removing from", error) from error
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Have no other process write meanwhile. Raises `SinkUnavailable` while one does."""
+        until = time.monotonic() + LOCK_TIMEOUT
+        while not _locked(self._lock):
+            if time.monotonic() > until:
+                raise SinkUnavailable(
+                    f"writing to the dead letters in {self._path}: another process has had them "
+                    f"for {LOCK_TIMEOUT:g} s"
+                )
+            time.sleep(LOCK_PAUSE)  # the lock tells nobody when it is free, and must not hang
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def _segments(self) -> list[Path]:
         return [*(path for _, path in self._aside()), self._path]
@@ -179,6 +197,14 @@ class LetterFile:
 
     def _away(self, doing: str, error: OSError) -> SinkUnavailable:
         return SinkUnavailable(f"{doing} the dead letters in {self._path}: {error.strerror}")
+
+
+def _locked(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _lines(file: IO[bytes], size: int) -> Iterator[bytes]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from gateway.core.dead_letter import LETTER_ID
 from gateway.core.event import CloudEvent
-from gateway.errors import ConfigError, EventRejected, SinkUnavailable
+from gateway.errors import EventRejected, SinkUnavailable
 from gateway.letters.file import FileBounds, LetterFile
 from gateway.letters.lines import letter_from_line, line_from_event
 from tests.support.events import event
@@ -82,12 +85,46 @@ def opened_again(path: Path) -> LetterFile:
     return LetterFile(path)
 
 
-def test_two_processes_never_write_one_file(tmp_path: Path) -> None:
-    first = opened(tmp_path / "dead")
-    with pytest.raises(ConfigError, match="another process writes there"):
-        opened(tmp_path / "dead")
-    first.close()
-    opened(tmp_path / "dead").close()
+WRITER = """
+import sys
+from pathlib import Path
+from gateway.core.dead_letter import LETTER_ID
+from gateway.letters.file import FileBounds, LetterFile
+from gateway.letters.lines import line_from_event
+from tests.support.events import event
+
+file = LetterFile(Path(sys.argv[1]), FileBounds(segment=4096, segments=100))
+file.open()
+for number in range(100):
+    id = f"{sys.argv[2]}-{number}"
+    file.append(line_from_event(event(id, extensions={LETTER_ID: id})))
+    if number % 2:
+        file.remove({id})
+"""
+
+
+def test_processes_that_write_one_file_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITER, str(tmp_path / "dead")]
+    writers = [
+        subprocess.Popen([*command, name], cwd=Path(__file__).parents[4]) for name in ("a", "b")
+    ]
+    assert [writer.wait(30) for writer in writers] == [0, 0]
+    kept = [f"{name}-{number}" for name in ("a", "b") for number in range(0, 100, 2)]
+    assert sorted(ids(opened_again(tmp_path / "dead"))) == sorted(kept)
+
+
+def test_a_file_that_another_process_does_not_let_go_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.letters.file.LOCK_TIMEOUT", 0.01)
+    file = opened(tmp_path / "dead")
+    with (tmp_path / "dead.lock").open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(SinkUnavailable, match="another process has had them"):
+            fill(file, "1")
+    fill(file, "1")
+    assert ids(file) == ["1"]
+    file.close()
 
 
 def test_a_full_file_is_put_aside_and_nothing_is_thrown_away(tmp_path: Path) -> None:

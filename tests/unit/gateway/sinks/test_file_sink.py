@@ -9,10 +9,9 @@ import pytest
 
 from gateway.context import Context
 from gateway.core.shared import Shared
-from gateway.errors import AttemptTimeout, ConfigError, SinkUnavailable
+from gateway.errors import AttemptTimeout, ConfigError
 from gateway.http.endpoints import Endpoints
 from gateway.http.routes import RouteTable
-from gateway.letters.file import LetterFile
 from gateway.letters.files import path_of
 from gateway.settings import DeadLetterSettings, Settings
 from gateway.sinks.file import FileSink
@@ -65,17 +64,6 @@ async def test_two_triggers_share_one_file(tmp_path: Path) -> None:
     await write(second, "20")
     await second.close()
     assert len((tmp_path / "dead").read_bytes().splitlines()) == 21
-
-
-async def test_a_file_that_another_process_has_is_tried_again(tmp_path: Path) -> None:
-    other = LetterFile(tmp_path / "dead")
-    await asyncio.to_thread(other.open)
-    one = sink(context(tmp_path), "dead")
-    with pytest.raises(SinkUnavailable, match="another process writes there"):
-        await write(one)
-    other.close()
-    await write(one)
-    await one.close()
 
 
 async def test_a_passed_deadline_writes_nothing(tmp_path: Path) -> None:
