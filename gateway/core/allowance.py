@@ -6,19 +6,35 @@ import asyncio
 
 from gateway.core.budget import Budget
 
+OWN_PART = 64
+"""The part of its own bounds that a dispatcher may use whatever others hold: one in so many."""
+
 
 class Allowance:
     """Bounds in events and bytes, inside a budget that all dispatchers share.
 
     `credit` is what may still be pushed; `room` waits for some. Both bounds may be passed by
-    the rest of one batch, since what was read cannot be unread.
+    the rest of one batch, since what was read cannot be unread. When others have spent the
+    budget, with what they have parked perhaps, some events may still be held, up to `OWN_PART`.
     """
 
-    __slots__ = ("_awaited", "_budget", "_bytes", "_bytes_limit", "_events_limit", "_room", "held")
+    __slots__ = (
+        "_awaited",
+        "_budget",
+        "_bytes",
+        "_bytes_limit",
+        "_events_limit",
+        "_own_bytes",
+        "_own_events",
+        "_room",
+        "held",
+    )
 
     def __init__(self, events: int, size: int, budget: Budget) -> None:
         self._events_limit = events
         self._bytes_limit = size
+        self._own_events = max(events // OWN_PART, 1)
+        self._own_bytes = size // OWN_PART
         self._budget = budget
         self._bytes = 0
         self._awaited = False
@@ -28,8 +44,11 @@ class Allowance:
     @property
     def credit(self) -> int:
         """How many more deliveries may be held now."""
-        if self._bytes >= self._bytes_limit or self._budget.spent:
+        if self._bytes >= self._bytes_limit or self._must_wait:
             return 0
+        if self._budget.spent:
+            # All of it or nothing: a source that saves up credit for a batch would wait for ever.
+            return self._own_events
         return max(self._events_limit - self.held, 0)
 
     def take(self, size: int) -> None:
@@ -51,19 +70,26 @@ class Allowance:
 
         No more than that: what is parked stays, and must not keep the rest from being used.
         """
-        while self._budget.spent or not self._within_bounds():
+        while self._must_wait or not self._within_bounds():
             self._awaited = True
             self._room.clear()
-            if self._budget.spent:
+            if self._must_wait:
                 self._budget.wait(self._wake)
             await self._room.wait()
+
+    @property
+    def _must_wait(self) -> bool:
+        """Whether the budget is spent and our own part of it, too."""
+        return self._budget.spent and (
+            self._bytes >= self._own_bytes or self.held >= self._own_events
+        )
 
     def _within_bounds(self) -> bool:
         return self.held * 8 <= self._events_limit * 7 and self._bytes * 8 <= self._bytes_limit * 7
 
     def _wake_or_wait(self) -> None:
         """Wake the source; where only the budget is in the way, leave that to the budget."""
-        if self._budget.spent:
+        if self._must_wait:
             self._budget.wait(self._wake)
         else:
             self._wake()

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 
 class Budget:
-    """Bytes shared by all dispatchers. Taking may go over by one batch; then all reading stops.
+    """Bytes shared by all dispatchers. Taking may go over by one batch; then reading stops, but
+    for the part that each dispatcher has of its own (`gateway/core/allowance.py: OWN_PART`).
 
     Whoever finds it spent leaves a callback and is called when an eighth is free: not at the
     first byte, or a thousand sources would wake for each event that ends.

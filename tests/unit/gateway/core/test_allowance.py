@@ -83,10 +83,27 @@ async def test_a_full_source_goes_on_when_an_eighth_of_the_bytes_is_free() -> No
         one.give_back(50)
 
 
+@pytest.mark.parametrize(("events", "size", "some"), [(192, 6400, 3), (8, 6400, 1), (6400, 640, 2)])
+async def test_in_a_spent_budget_some_may_still_be_held(events: int, size: int, some: int) -> None:
+    """A 64th of the events or of the bytes, whichever is reached first."""
+    budget = Budget(800)
+    holder, one = allowance(budget), allowance(budget, events, size)
+    take(holder, 8)
+    for _ in range(some):
+        async with asyncio.timeout(1):
+            await one.room()
+        assert one.credit > 0
+        take(one, 1, size=5)
+    assert one.credit == 0
+    async with waiting(one):
+        give_back(one, 1, size=5)
+
+
 async def test_a_spent_budget_wakes_its_waiters_when_an_eighth_is_free() -> None:
     budget = Budget(800)
     holder, other = allowance(budget), allowance(budget)
-    take(holder, 8)
+    take(holder, 7)
+    take(other, 1)
     async with waiting(other):
         give_back(holder, 1)
 
@@ -94,9 +111,10 @@ async def test_a_spent_budget_wakes_its_waiters_when_an_eighth_is_free() -> None
 async def test_a_budget_wakes_all_who_wait_for_it() -> None:
     budget = Budget(800)
     holder, second, third = (allowance(budget) for _ in range(3))
-    take(holder, 8)
+    for one in (holder, second, third):
+        take(one, 3)
     async with waiting(second), waiting(third):
-        give_back(holder, 8)
+        give_back(holder, 3)
 
 
 async def test_a_budget_spent_during_the_wait_does_not_leave_the_source_asleep() -> None:
@@ -105,7 +123,7 @@ async def test_a_budget_spent_during_the_wait_does_not_leave_the_source_asleep()
     take(one, 8)
     async with waiting(one) as task:
         take(other, 16)
-        give_back(one, 8)
+        give_back(one, 7)
         await asyncio.sleep(0)
         assert not task.done()
         give_back(other, 16)
