@@ -80,7 +80,7 @@ class LeaseTable:
             raise SourceUnavailable(f"{where}: no answer within {CALL_TIMEOUT:g} s") from error
         except botocore.exceptions.ClientError as error:
             raise self._verdict(where, error) from error
-        except botocore.exceptions.BotoCoreError as error:
+        except (OSError, botocore.exceptions.BotoCoreError) as error:
             raise SourceUnavailable(f"{where}: {error}") from error
 
     async def make(self) -> None:
@@ -134,7 +134,7 @@ class LeaseTable:
         if code == _NO_TABLE:
             return NoTable(f"{where}: {self._how_to_make()}")
         if code in _DENIED:
-            return ConfigError(f"{where}: {code}; allow {_PERMISSIONS[error.operation_name]} on it")
+            return ConfigError(f"{where}: {code}; allow {_permissions(error)} on it")
         if code == "ValidationException":
             return ConfigError(
                 f"{where}: its key is not the string hash key {KEY} alone; name another table in "
@@ -153,15 +153,11 @@ class LeaseTable:
         )
 
 
-_USE = "BatchGetItem, PutItem, UpdateItem and DeleteItem"
-_PERMISSIONS = {
-    "BatchGetItem": _USE,
-    "PutItem": _USE,
-    "UpdateItem": _USE,
-    "DeleteItem": _USE,
-    "CreateTable": "CreateTable and DescribeTable",
-    "DescribeTable": "CreateTable and DescribeTable",
-}
+def _permissions(error: botocore.exceptions.ClientError) -> str:
+    """Say what goes together with the operation that was denied."""
+    if error.operation_name in ("CreateTable", "DescribeTable"):
+        return "CreateTable and DescribeTable"
+    return "BatchGetItem, PutItem, UpdateItem and DeleteItem"
 
 
 def _definition(name: str) -> dict[str, Any]:

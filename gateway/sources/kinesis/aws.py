@@ -45,6 +45,18 @@ _UNKNOWN_CALLER = frozenset(
         "UnrecognizedClientException",
     }
 )
+_NO_ROLE = frozenset(
+    {
+        "AccessDenied",
+        "ExpiredTokenException",
+        "IDPRejectedClaim",
+        "InvalidIdentityToken",
+        "ValidationError",
+    }
+)
+FAILURES = (OSError, botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
+"""What a call may raise: time that ran out, a token that cannot be read, AWS's refusals."""
+
 _NO_CREDENTIALS = (
     botocore.exceptions.NoCredentialsError,
     botocore.exceptions.PartialCredentialsError,
@@ -104,14 +116,25 @@ async def close_session(_: AioSession) -> None:
 
 def _session(wants_identity: bool) -> AioSession:
     session = AioSession()
-    for service in ("kinesis", "dynamodb"):
+    for service in ("kinesis", "dynamodb", "sts"):
         session.warm_up_loader_caches(service)
     if wants_identity:
         # Finding them reads files; what was found renews itself on whichever loop uses it.
-        found = asyncio.run(session.get_credentials())
-        if found is None:
-            raise _no_credentials("looking for AWS credentials")
+        asyncio.run(_identify(session))
     return session
+
+
+async def _identify(session: AioSession) -> None:
+    """Have the session find out who we are: a role is asked for once, so that a refusal shows."""
+    doing = "looking for AWS credentials"
+    try:
+        found = await session.get_credentials()
+        if found is not None:
+            await found.get_frozen_credentials()
+    except FAILURES as error:
+        raise translated(error, doing) from error
+    if found is None:
+        raise _no_credentials(doing)
 
 
 async def open_client(
@@ -140,13 +163,30 @@ async def open_client(
 
 def translated(error: Exception, doing: str) -> GatewayError:
     """Turn what a client raised into what the caller decides by."""
-    if isinstance(error, TimeoutError):
-        return SourceUnavailable(f"{doing}: no answer in time")
-    if isinstance(error, _NO_CREDENTIALS):
-        return _no_credentials(doing)
-    if not isinstance(error, botocore.exceptions.ClientError):
-        return SourceUnavailable(f"{doing}: {error}")
-    return _refusal(error.response.get("Error", {}).get("Code", ""), doing)
+    match error:
+        case TimeoutError():
+            return SourceUnavailable(f"{doing}: no answer in time")
+        case OSError():
+            return ConfigError(
+                f"{doing}: {error.strerror}: {error.filename}; correct AWS_WEB_IDENTITY_TOKEN_FILE"
+            )
+        case _ if isinstance(error, _NO_CREDENTIALS):
+            return _no_credentials(doing)
+        case botocore.exceptions.InvalidConfigError():
+            return ConfigError(f"{doing}: {error}; correct the gateway's environment")
+        case botocore.exceptions.ClientError():
+            code = error.response.get("Error", {}).get("Code", "")
+            if error.operation_name.startswith("AssumeRole") and code in _NO_ROLE:
+                return _no_role(code, doing)
+            return _refusal(code, doing)
+    return SourceUnavailable(f"{doing}: {error}")
+
+
+def _no_role(code: str, doing: str) -> ConfigError:
+    return ConfigError(
+        f"{doing}: AWS does not give the gateway its role ({code}); check AWS_ROLE_ARN, who that "
+        "role trusts, and the token in AWS_WEB_IDENTITY_TOKEN_FILE"
+    )
 
 
 def _refusal(code: str, doing: str) -> GatewayError:

@@ -9,9 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import botocore.exceptions
-
-from gateway.sources.kinesis.aws import translated
+from gateway.sources.kinesis.aws import FAILURES, translated
 from gateway.sources.kinesis.events import Shard
 
 
@@ -71,11 +69,7 @@ class Stream:
         try:
             async with asyncio.timeout(self._timeout):
                 return await getattr(self._client, operation)(**request)
-        except (
-            TimeoutError,
-            botocore.exceptions.BotoCoreError,
-            botocore.exceptions.ClientError,
-        ) as error:
+        except FAILURES as error:
             raise translated(error, f"{_DOING[operation]} stream {self._name}") from error
 
 

@@ -7,16 +7,14 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from blockbuster import BlockBuster
 
 from gateway.settings import Settings
 from tests.fakes.function_server import function_server
-from tests.fakes.kinesis_server import KEYS, Operator
+from tests.fakes.kinesis_server import Operator
 from tests.support.gateways import DictSecrets, running_gateway
 from tests.support.kinesis import SECRETS, StreamOfTests
 from tests.support.kinesis_gateway import at, delivered, on_a_laptop, refusal, trigger
 from tests.support.load import Load
-from tidegate.api.subscription import KinesisStream
 
 
 class Busy:
@@ -54,21 +52,6 @@ async def test_records_reach_the_function_in_order_and_once_over_a_restart(
     assert first.headers["event-namespace"] == "kinesistriggers.kubeless.io"
 
 
-async def test_the_environment_says_who_reads_when_no_secret_does(
-    stream: StreamOfTests, operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in KEYS.items():
-        monkeypatch.setenv(name.upper(), value)
-    load = Load(operator, stream.name)
-    spec = KinesisStream("orders", "eu-west-1", endpoint=stream.server.url, start="TRIM_HORIZON")
-    async with (
-        function_server() as server,
-        running_gateway([trigger(spec)], at(server), on_a_laptop(tmp_path)) as running,
-    ):
-        await load.publish(1)
-        await delivered(running, 20)
-
-
 async def test_a_trigger_without_a_place_for_leases_is_refused(stream: StreamOfTests) -> None:
     reason = await refusal(stream.spec(), Settings(), SECRETS)
     assert "set leaseTable to a DynamoDB table of the region" in reason
@@ -87,19 +70,3 @@ async def test_a_secret_that_cannot_be_used_is_refused(
 ) -> None:
     secrets = DictSecrets({("default", "aws"): content})
     assert sentence in await refusal(stream.spec(), on_a_laptop(tmp_path), secrets)
-
-
-async def test_who_has_no_credentials_at_all_is_refused(
-    stream: StreamOfTests,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    blocking_calls_fail: BlockBuster,
-) -> None:
-    blocking_calls_fail.deactivate()  # files are read in a thread that has a loop of its own
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    spec = KinesisStream("orders", "eu-west-1", endpoint=stream.server.url)
-    reason = await refusal(spec, on_a_laptop(tmp_path), SECRETS)
-    assert "there are none; name a secret with aws_access_key_id" in reason
