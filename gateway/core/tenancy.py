@@ -126,17 +126,27 @@ class Tenancy:
     async def leave(self, positions: Mapping[str, str]) -> None:
         """Give up everything at once, as far as that is possible; for a replica that goes.
 
-        What a former owner still finishes runs out by itself: whoever takes it then has waited
-        long enough for both.
+        As with `hand_over`, a refused write is tried again on what the lease is now: its new
+        owner has shown a sign of life, or has taken it since we looked, and would else repeat all
+        that was settled after the last renewal. What a former owner still finishes runs out by
+        itself: whoever takes it then has waited long enough for both.
         """
-        changes = [
-            (one.lease, _given_up(one, positions.get(key, one.lease.position)))
-            for key, one in self._tenures.items()
-            if one.until > self._clock() and one.waits_until is None
-        ]
+        for _ in range(HAND_OVER_TRIES):
+            changes = [
+                (one.lease, _given_up(one, positions.get(key, one.lease.position)))
+                for key, one in self._tenures.items()
+                if one.until > self._clock() and one.waits_until is None
+            ]
+            if not changes:
+                break
+            written = await self._store.replace(self._group, changes)
+            for (old, _), well in zip(changes, written, strict=True):
+                if well:
+                    del self._tenures[old.key]
+            refused = [old.key for (old, _), well in zip(changes, written, strict=True) if not well]
+            if refused:
+                await self._look_again(refused)
         self._tenures.clear()
-        if changes:
-            await self._store.replace(self._group, changes)
 
     async def _give_up(self, key: str, new: Lease) -> bool:
         (written,) = await self._store.replace(self._group, [(self._tenures[key].lease, new)])

@@ -330,6 +330,30 @@ def test_a_lease_is_handed_over_though_its_new_owner_renews_at_the_same_pace(tim
     assert done(first.tenancy.hand_over(leaving.key, "1"))
 
 
+def test_a_replica_that_goes_hands_over_though_the_new_owner_has_renewed(time: Time) -> None:
+    first, second = workers(time, 2, ROWS[:2])
+    first.attend()
+    second.attend()
+    first.work()
+    first.attend()
+    (leaving,) = first.tenancy.leaving()
+    second.attend()  # a sign of life since the first one has read the lease
+    done(first.tenancy.leave({leaving.key: "1"}))
+    second.attend()
+    assert second.positions[leaving.key] == 1
+
+
+def test_a_replica_that_goes_hands_over_what_was_taken_since_it_looked(time: Time) -> None:
+    first, second = workers(time, 2, ROWS[:2])
+    first.attend()
+    first.work()
+    second.attend()
+    keys = [row.key for row in ROWS[:2]]
+    done(first.tenancy.leave(dict.fromkeys(keys, "1")))
+    second.attend()
+    assert second.positions == dict.fromkeys(keys, 1)
+
+
 def test_a_former_owner_that_hangs_is_waited_for_one_period(time: Time) -> None:
     first, second = workers(time, 2, ROWS[:2])
     first.attend()
