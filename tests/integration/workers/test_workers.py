@@ -14,9 +14,8 @@ import nats
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.fakes.nats_server import free_port
 from tests.integration.up.manifests import function, route, stream
-from tests.integration.up.running import PATIENCE, Up, running, start
+from tests.integration.up.running import PATIENCE, Up, running
 from tests.integration.up.test_faults import calling, keeping, kept
 
 EVENTS = 500
@@ -212,17 +211,3 @@ async def test_a_tick_fires_once_and_its_worker_is_replaced(tmp_path: Path) -> N
 
 def _fired(row: dict[str, Any]) -> bool:
     return bool(row["received"])
-
-
-async def test_a_port_that_another_gateway_shares_among_its_workers_is_refused(
-    tmp_path: Path,
-) -> None:
-    port = str(free_port())
-    (tmp_path / "one").mkdir()
-    (tmp_path / "two").mkdir()
-    async with running(tmp_path / "one", "--workers", "2", "--port", port):
-        process = await start(tmp_path / "two", "--workers", "2", "--port", port)
-        async with asyncio.timeout(PATIENCE):
-            assert await process.wait() != 0
-    said = (tmp_path / "two" / "up.log").read_text()
-    assert f"the front door cannot listen on 127.0.0.1:{port}" in said
