@@ -128,11 +128,25 @@ class Connection:
     async def confirmed(self) -> None:
         """Return when the server has read all that was published before.
 
-        One flush is not enough: the client writes its PING ahead of what it has buffered.
+        One answer is not enough: the client writes its PING ahead of what it has buffered. Give
+        it a deadline; it waits for as long as the server is silent.
         """
+        await self.answered()
+        await self.answered()
+
+    async def answered(self) -> None:
+        """Return when the server has answered a PING. Safe to cancel.
+
+        The client's own flush is not: it cancels what the PONG completes, and the PONG that comes
+        all the same ends the reading of the connection, for everybody who shares it. And where
+        the reading has ended, flush returns at once. So the PING is sent below it.
+        """
+        if self.client.is_closed:
+            raise nats.errors.ConnectionClosedError
+        pong: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         with kept_cancellation():
-            await self.client.flush()
-            await self.client.flush()
+            await self.client._send_ping(pong)
+            await asyncio.shield(pong)
 
     async def withdraw(self, subscription: Any, deadline: float) -> bool:
         """End a subscription; say whether all that was on its way went through its callback.
@@ -140,30 +154,36 @@ class Connection:
         It is gone in any case: others go on using this connection, and it must not come back
         for nobody with the server.
         """
+        dry = False
         try:
             async with asyncio.timeout(deadline):
                 if self.online.is_set():
                     await self._drain(subscription)
-                    return True
+                    dry = True
         except (OSError, nats.errors.Error) as error:
             logger.debug("%s: ending a subscription: %s", self._server.name, _reason(error))
-        try:
-            with kept_cancellation():
-                await subscription.unsubscribe()
-        except nats.errors.Error as error:
-            logger.debug("%s: ending a subscription: %s", self._server.name, _reason(error))
-        return False
+        finally:
+            await self._forget(subscription)
+        return dry
 
     async def _drain(self, subscription: Any) -> None:
         """Let a subscription run dry.
 
         The client's own drain lets the PING overtake its UNSUB, and loses what the server sends
-        in between; so the UNSUB goes first, for which the client has no public call.
+        in between; cut short, it leaves the subscription with the client for ever. So its steps
+        are made here, for which the client has no public calls.
         """
         with kept_cancellation():
             await self.client._send_unsubscribe(subscription._id)
             await self.confirmed()
-            await subscription.drain()
+            await subscription._pending_queue.join()
+
+    async def _forget(self, subscription: Any) -> None:
+        try:
+            with kept_cancellation():
+                await subscription.unsubscribe()
+        except nats.errors.Error as error:
+            logger.debug("%s: ending a subscription: %s", self._server.name, _reason(error))
 
     async def _connect(self, tls: ssl.SSLContext | None) -> None:
         """Try until the first success or the failure of every address.

@@ -145,8 +145,7 @@ class CoreReader:
     async def _check(self, connection: Connection) -> None:
         try:
             async with asyncio.timeout(FLUSH_TIMEOUT):
-                with kept_cancellation():
-                    await connection.client.flush()
+                await connection.answered()
         except (OSError, nats.errors.Error):
             return  # the client's own pings decide when the link is dead
         self._intake.polled()
