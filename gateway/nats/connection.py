@@ -146,7 +146,7 @@ class Connection:
         pong: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         with kept_cancellation():
             await self.client._send_ping(pong)
-            await asyncio.shield(pong)
+            await asyncio.wait([pong])
 
     async def withdraw(self, subscription: Any, deadline: float) -> bool:
         """End a subscription; say whether all that was on its way went through its callback.
