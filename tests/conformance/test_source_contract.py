@@ -73,6 +73,7 @@ async def test_what_was_settled_does_not_come_again(harness: SourceHarness) -> N
 
 
 @pytest.mark.needs("redeliver")
+@pytest.mark.regression("OpenFaaS: the queue worker acknowledges whatever came of the call")
 async def test_what_was_released_comes_again_with_the_same_id(harness: SourceHarness) -> None:
     async with harness.reading() as first:
         await harness.publish(5)
@@ -87,6 +88,7 @@ async def test_what_was_released_comes_again_with_the_same_id(harness: SourceHar
 
 
 @pytest.mark.needs("crash")
+@pytest.mark.regression("Argo Events: delivers at most once unless told otherwise")
 async def test_what_was_unsettled_survives_a_crash(harness: SourceHarness) -> None:
     async with harness.reading() as first:
         await harness.publish(5)
@@ -100,6 +102,9 @@ async def test_what_was_unsettled_survives_a_crash(harness: SourceHarness) -> No
 
 
 @pytest.mark.needs("crash")
+@pytest.mark.regression("Kubeless: marks an offset before it looks at what came of the event")
+@pytest.mark.regression("Nuclio: a success moves the offset past a failure before it")
+@pytest.mark.regression("Dapr: after the last retry the next success commits past the failure")
 async def test_nothing_is_committed_past_the_oldest_unsettled(harness: SourceHarness) -> None:
     async with harness.reading() as first:
         await harness.publish(10)

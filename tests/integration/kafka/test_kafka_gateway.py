@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from aiohttp import web
 
 from gateway.core.progress import State
@@ -51,6 +52,8 @@ async def test_a_record_reaches_the_function_with_its_position(bench: Bench) -> 
         await until(lambda: running.progress("orders").lag_events == 0, timeout=PATIENCE)
 
 
+@pytest.mark.regression("Kubeless: marks an offset before it looks at what came of the event")
+@pytest.mark.regression("Dapr: after the last retry the next success commits past the failure")
 async def test_a_parked_record_is_never_committed_past(bench: Bench) -> None:
     """Guards: a failure that is logged, and passed over by the next success."""
 

@@ -99,6 +99,7 @@ async def test_an_expired_iterator_goes_on_after_the_last_record_read(
     assert len(intake.deliveries) == 80
 
 
+@pytest.mark.regression("Kubeless: an idle iterator expires and is opened again at LATEST")
 async def test_an_iterator_that_expires_before_its_first_record_starts_where_it_was(
     proxied: StreamOfTests, proxy: AwsProxy, load: Load
 ) -> None:
@@ -127,6 +128,7 @@ async def test_a_call_that_is_never_answered_ends_at_its_deadline(
     assert len(intake.deliveries) == 40
 
 
+@pytest.mark.regression("Nuclio: errors of a Kinesis shard are ignored")
 async def test_a_shard_that_cannot_be_read_for_long_is_a_failure_to_report(
     proxied: StreamOfTests, proxy: AwsProxy
 ) -> None:
@@ -191,6 +193,7 @@ async def test_only_the_shard_that_the_trigger_names_is_read(
     assert len(intake.deliveries) < load.count
 
 
+@pytest.mark.regression("TriggerMesh: reads Kinesis from LATEST at every start")
 async def test_nothing_is_lost_between_latest_and_the_first_lease(
     stream: StreamOfTests, load: Load
 ) -> None:
@@ -207,6 +210,7 @@ async def test_nothing_is_lost_between_latest_and_the_first_lease(
     assert {one.event.data for one in intake.deliveries} == {b"1"}
 
 
+@pytest.mark.regression("Dapr: shards that come later are not read")
 async def test_a_shard_found_after_a_restart_is_read_from_its_first_record(
     stream: StreamOfTests, operator: Operator, load: Load
 ) -> None:
@@ -314,6 +318,7 @@ async def test_a_shard_that_went_unread_is_said_to_be_lost_and_its_children_are_
     assert proxy.calls["ListShards"] - before < 20
 
 
+@pytest.mark.regression("Dapr: checkpoints though the handler failed")
 async def test_a_stuck_record_does_not_move_the_lease(stream: StreamOfTests, load: Load) -> None:
     intake = RecordingIntake()
     await load.publish(2)

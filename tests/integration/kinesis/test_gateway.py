@@ -32,6 +32,7 @@ class Busy:
         return web.Response()
 
 
+@pytest.mark.regression("TriggerMesh: keeps no checkpoint of Kinesis")
 async def test_records_reach_the_function_in_order_and_once_over_a_restart(
     stream: StreamOfTests, operator: Operator, tmp_path: Path
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from gateway.core.delivery import Outcome
 from tests.fakes.kinesis_server import Operator
 from tests.support.intake import RecordingIntake
@@ -12,6 +14,7 @@ from tests.support.load import Load, assert_in_order
 from tests.support.waiting import until
 
 
+@pytest.mark.regression("Kubeless: reads one shard and does not follow its split")
 async def test_splits_and_merges_under_load_keep_every_record_in_order(
     stream: StreamOfTests, operator: Operator
 ) -> None:

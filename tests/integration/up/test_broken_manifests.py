@@ -70,6 +70,7 @@ def missing_sentences(text: str) -> list[str]:
     ]
 
 
+@pytest.mark.regression("Fission: a trigger with a wrong function reference ends the process")
 async def test_each_mistake_gets_a_sentence_and_the_rest_runs(folder: Path) -> None:
     async with running(folder, paths=(Path("manifests"),)) as up:
         await up.says("default/good: takes calls")

@@ -83,6 +83,15 @@ def test_a_cron_trigger_keeps_all_that_was_added() -> None:
     )
 
 
+@pytest.mark.regression("Kubeless: a function has one schedule, since the job is named after it")
+def test_a_function_may_have_many_schedules() -> None:
+    nightly = manifests.CRONJOB_TRIGGER
+    hourly = nightly.replace("scheduled-", "hourly-").replace("*/5", "0")
+    found = derived(FUNCTION, nightly, hourly)
+    assert {one.source.schedule for one in found} == {"*/5 * * * *", "0 * * * *"}
+    assert len({one.id for one in found}) == 2
+
+
 def test_a_kafka_trigger_becomes_a_topic_in_the_group_that_kubeless_used() -> None:
     function = FUNCTION.replace("}\nspec", ", topic: s3-python}\nspec")
     (one,) = derived(function, manifests.KAFKA_TRIGGER)
@@ -91,6 +100,9 @@ def test_a_kafka_trigger_becomes_a_topic_in_the_group_that_kubeless_used() -> No
     assert one.policy == DeliveryPolicy(ordering=Ordering.KEY)
 
 
+@pytest.mark.regression(
+    "Kubeless: a trigger that is renamed loses its offsets, since no group can be named"
+)
 def test_a_kafka_trigger_keeps_its_brokers_secret_and_group() -> None:
     spec = f"{{topic: a, {FEEDS}, brokers: ['k:9092'], secret: s, group: g}}"
     source = KafkaTopic("a", "g", ("k:9092",), SecretRef("s"))

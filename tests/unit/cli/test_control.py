@@ -84,6 +84,9 @@ async def served(station: OneFunction) -> AsyncIterator[aiohttp.ClientSession]:
         ("localhost", "Bearer \u00e9", False),
     ],
 )
+@pytest.mark.regression(
+    "Argo Events: compares a bearer token in a time that tells how much of it is right"
+)
 def test_only_the_token_and_a_name_of_ours_open_it(
     host: str, authorization: str, allowed: bool
 ) -> None:

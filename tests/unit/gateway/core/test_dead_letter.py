@@ -44,6 +44,7 @@ def letter_of(delivery: Delivery) -> CloudEvent:
     return dead_letter(delivery, subscription())
 
 
+@pytest.mark.regression("Fission: the error topic gets the error and not the event")
 def test_attributes_and_bytes_stay_as_they_were() -> None:
     assert original(letter_of(failed())) == WHOLE
     assert letter_of(failed())._replace(extensions=WHOLE.extensions) == WHOLE

@@ -121,6 +121,7 @@ async def test_backoff_does_not_hold_a_worker() -> None:
     assert [one.id for one in bench.sink.events] == ["1", "2", "3", "slow"]
 
 
+@pytest.mark.regression("Knative: Retry-After is not heeded")
 async def test_retry_after_sets_the_pace() -> None:
     loop = asyncio.get_running_loop()
     failing = Failing(SinkUnavailable("busy", retry_after=30), times=1)
@@ -137,6 +138,8 @@ async def test_nothing_ready_costs_no_attempt() -> None:
     assert bench.outcomes() == {"delivered": 1}
 
 
+@pytest.mark.regression("Knative: commits what failed where no dead-letter sink is named")
+@pytest.mark.regression("Knative: a tick is lost when its few retries are spent")
 async def test_an_exhausted_event_parks_its_key_and_others_go_on() -> None:
     log = MemoryLog()
     for id, key in (("a1", "a"), ("a2", "a"), ("b1", "b")):
@@ -163,6 +166,7 @@ async def test_a_rejected_event_is_dead_lettered_without_a_retry() -> None:
     assert bench.outcomes() == {"deadLettered": 1}
 
 
+@pytest.mark.regression("Knative: commits though the dead letter could not be written")
 async def test_a_dead_letter_that_cannot_be_written_is_never_committed() -> None:
     log = log_of("1")
     down = Failing(SinkUnavailable("dead letter away"), times=20)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -13,11 +14,12 @@ from gateway.core.delivery import Answer, Delivery
 from gateway.core.dispatcher import Dispatcher
 from gateway.core.progress import Progress
 from gateway.core.route import Limits, Route
-from gateway.errors import EventRejected
+from gateway.errors import EventRejected, SinkUnavailable
 from gateway.sinks.memory import MemorySink
 from gateway.sources.memory import MemoryLog, MemorySource
 from tests.support.events import event, subscription
 from tests.support.waiting import until
+from tidegate.api.subscription import OnExhausted, Ordering
 
 pytestmark = pytest.mark.looptime
 
@@ -31,12 +33,19 @@ class Shop:
         self.budget = Budget(64 * KIB)
 
     @asynccontextmanager
-    async def trigger(self, name: str, log: MemoryLog, sink: MemorySink) -> AsyncIterator[Progress]:
+    async def trigger(
+        self,
+        name: str,
+        log: MemoryLog,
+        sink: MemorySink,
+        dead: MemorySink | None = None,
+        **policy: Any,
+    ) -> AsyncIterator[Progress]:
         """Run one trigger for the block."""
         limits = Limits(events=16, bytes=64 * KIB, budget=self.budget)
         progress = Progress()
-        route = Route(MemorySource(log), sink)
-        dispatcher = Dispatcher(subscription(name), route, progress, limits)
+        route = Route(MemorySource(log), sink, dead)
+        dispatcher = Dispatcher(subscription(name, **policy), route, progress, limits)
         running = asyncio.create_task(dispatcher.run())
         try:
             yield progress
@@ -89,3 +98,39 @@ async def test_a_trigger_of_large_events_still_gets_one_at_a_time() -> None:
         async with shop.trigger("orders", log_of(20, 8 * KIB), sink), asyncio.timeout(60):
             await sink.until(20)
     assert most < 9 * KIB
+
+
+@pytest.mark.regression("Knative: a call that hangs holds up its whole partition for ten minutes")
+async def test_a_call_that_hangs_holds_back_its_own_key_only() -> None:
+    log = MemoryLog()
+    for number in range(20):
+        log.append(event(str(number)), "stuck" if number == 0 else f"key {number}")
+
+    async def hang(delivery: Delivery) -> Answer | None:
+        if delivery.key == "stuck":
+            await asyncio.Event().wait()
+        return None
+
+    sink = MemorySink(hang)
+    async with Shop().trigger("orders", log, sink, ordering=Ordering.KEY, timeout=600.0):
+        async with asyncio.timeout(1):
+            await sink.until(19)
+
+
+@pytest.mark.regression("Fission: errors of attempts at the same time overwrite each other")
+async def test_failures_at_the_same_time_keep_their_own_reasons() -> None:
+    told: dict[str, str] = {}
+
+    async def fail(delivery: Delivery) -> Answer | None:
+        await asyncio.sleep(0.01)
+        raise SinkUnavailable(f"reason {delivery.event.id}", status=500)
+
+    async def note(delivery: Delivery) -> Answer | None:
+        told[delivery.event.id] = str(delivery.last_error)
+        return None
+
+    dead = MemorySink(note)
+    policy = {"retry": 2, "on_exhausted": OnExhausted.DEAD_LETTER}
+    async with Shop().trigger("orders", log_of(16, 1), MemorySink(fail), dead, **policy):
+        await dead.until(16)
+    assert told == {str(number): f"reason {number}" for number in range(16)}

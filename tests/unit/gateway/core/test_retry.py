@@ -14,6 +14,7 @@ def policy(**fields: object) -> RetryPolicy:
 
 
 @pytest.mark.parametrize(("attempts", "delay"), [(1, 0.2), (2, 0.4), (3, 0.8), (40, 60.0)])
+@pytest.mark.regression("Fission: tries again without a pause")
 def test_exponential_backoff_doubles_up_to_the_maximum(attempts: int, delay: float) -> None:
     assert policy().delay(attempts) == pytest.approx(delay)
 
@@ -27,6 +28,7 @@ def test_retry_after_is_kept_but_never_longer_than_the_maximum() -> None:
     assert policy(backoff_max=5).delay(1, retry_after=7) == 5
 
 
+@pytest.mark.regression("Knative: delays have no jitter, so that all come back at once")
 def test_jitter_stays_within_its_share() -> None:
     retry = RetryPolicy(DeliveryPolicy(jitter=0.5, backoff_delay=1), random.Random(7))
     delays = [retry.delay(1) for _ in range(200)]

@@ -70,6 +70,7 @@ def progress_of(supervisor: Supervisor, trigger: str) -> Progress:
     return next(p for s, p in supervisor.progress() if s.trigger == trigger)
 
 
+@pytest.mark.regression("Kubeless: deleting a trigger waits for a consumer that listens to nobody")
 async def test_what_is_wanted_runs_and_what_is_not_stops() -> None:
     world = World()
     async with supervising(world) as supervisor:
@@ -110,6 +111,7 @@ async def test_a_changed_subscription_drains_before_the_new_one_reads() -> None:
         assert progress_of(supervisor, "a").books.drift == 0
 
 
+@pytest.mark.regression("Kubeless: one trigger that cannot be set up ends the whole process")
 async def test_one_broken_trigger_does_not_hurt_another() -> None:
     world = World()
     world.broken["bad"] = RuntimeError("a bug")
@@ -214,6 +216,7 @@ async def test_a_source_that_has_ended_rests_until_a_change() -> None:
         assert world.built == ["a"]
 
 
+@pytest.mark.regression("Kubeless: maps of the whole process are changed without a lock")
 async def test_progress_may_be_read_while_what_is_wanted_changes() -> None:
     world = World()
     async with supervising(world) as supervisor:

@@ -136,6 +136,7 @@ async def test_a_host_without_an_address_is_told(host: str) -> None:
         await post(pool)
 
 
+@pytest.mark.regression("Kubeless: calls functions without any deadline")
 async def test_a_silent_server_costs_no_more_than_the_deadline() -> None:
     async with pool_of(answering(b"", b"")) as (pool, _):
         started = now()

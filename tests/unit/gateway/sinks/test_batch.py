@@ -140,6 +140,7 @@ async def test_only_the_named_items_are_tried_again(bench: Bench) -> None:
 @pytest.mark.parametrize("answer", [{"batchItemFailures": [{"itemIdentifier": "x"}]},
                                     {"batchItemFailures": [{"wrong": 1}]},
                                     {"batchItemFailures": 7}])  # fmt: skip
+@pytest.mark.regression("Dapr: failures of a batch are ignored")
 async def test_failures_that_cannot_be_understood_fail_the_batch(
     bench: Bench, answer: dict[str, Any]
 ) -> None:

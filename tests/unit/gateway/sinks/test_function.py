@@ -114,6 +114,8 @@ def answering(status: int, **fields: Any) -> Any:
         (500, SinkUnavailable),
     ],
 )
+@pytest.mark.regression("Kubeless: a tick that the function answers with 500 counts as done")
+@pytest.mark.regression("Fission: every 2xx but 200 counts as a failure")
 async def test_a_status_means_what_the_policy_says(
     status: int, error: type[Exception] | None
 ) -> None:

@@ -150,6 +150,15 @@ async def test_a_tick_tells_its_nominal_and_its_actual_time() -> None:
     assert (event.datacontenttype, event.data) == ("application/json", b'{"a":1}')
 
 
+@pytest.mark.regression("Kubeless: the payload of a tick is part of a shell command")
+async def test_a_payload_is_nothing_but_bytes() -> None:
+    payload = b"it's \"$(touch /tmp/x)\"; `id` \\ \n' ; exit 1 #"
+    clock, intake = Clock(), RecordingIntake()
+    async with running(clock, intake, MemoryLedger(), subscription(payload=payload)):
+        await clock.jump(MINUTE)
+    assert intake.taken[0].event.data == payload
+
+
 async def test_the_uid_names_the_trigger_when_there_is_one() -> None:
     clock, intake = Clock(), RecordingIntake()
     async with running(clock, intake, MemoryLedger(), replace(subscription(), uid="u-1")):
@@ -213,6 +222,7 @@ async def test_a_new_trigger_of_the_same_name_starts_anew() -> None:
     assert (await ticks_after(timedelta(minutes=5), second, first)).taken == []
 
 
+@pytest.mark.regression("Knative: a tick has another id at each attempt to send it")
 async def test_a_tick_under_way_at_a_crash_comes_again_with_its_id(tmp_path: Path) -> None:
     path, clock, wanted = tmp_path / "ledger", Clock(), subscription(missed_runs=MissedRuns.SKIP)
     before, after = RecordingIntake(), RecordingIntake()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from aiokafka import ConsumerRecord
 
 from gateway.core.event import CloudEvent
@@ -29,6 +30,8 @@ def event(value: bytes | None = b"hello", **fields: Any) -> CloudEvent:
     return RecordEvents("orders", 3).event(ConsumerRecord(**(values | fields)))
 
 
+@pytest.mark.regression("Kubeless: key, partition and offset of a record are dropped")
+@pytest.mark.regression("Fission: tells the partition as a character instead of a number")
 def test_a_plain_record_is_wrapped_with_the_identity_of_its_position() -> None:
     one = event()
     assert (one.id, one.source, one.subject) == ("orders/3/42", "kafka:orders", "partition:3#42")
@@ -61,6 +64,7 @@ def test_a_key_that_is_no_text_is_given_in_base64() -> None:
     assert event(key=b"\xff\x00").extensions["partitionkey"] == "/wA="
 
 
+@pytest.mark.regression("Kubeless: headers of a record are dropped")
 def test_headers_become_extensions_with_plain_names() -> None:
     headers = [("X-Tenant_Id", b"t1"), ("traceparent", b"00-a-b-01"), ("none", None), ("--", b"x")]
     extensions = event(headers=headers).extensions
@@ -70,6 +74,7 @@ def test_headers_become_extensions_with_plain_names() -> None:
     assert "kafkaheader" not in extensions
 
 
+@pytest.mark.regression("Kubeless: everything that is not JSON is called a form")
 def test_a_content_type_is_that_of_the_data() -> None:
     one = event(headers=[("Content-Type", b"text/plain")])
     assert one.datacontenttype == "text/plain"

@@ -41,6 +41,7 @@ def received(data: bytes, shard: Shard = SHARD, after: int = -1) -> list[Any]:
     return list(ShardEvents(ARN, shard).received(record(data), after))
 
 
+@pytest.mark.regression("Dapr: partition key and sequence number of a record are dropped")
 def test_a_record_is_wrapped_with_its_place() -> None:
     (one,) = received(b"\x00\xff")
     assert one.position == Position("49", 0)

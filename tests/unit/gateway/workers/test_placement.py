@@ -50,6 +50,7 @@ def test_concurrency_is_shared_out_whole(source: SourceSpec) -> None:
     ],
     ids=["a tick", "order by subject", "order of all", "one at a time"],
 )
+@pytest.mark.regression("Nuclio: a tick fires once in every replica")
 def test_what_two_would_spoil_runs_in_one_place_with_its_whole_policy(one: Subscription) -> None:
     assert in_one_place(one, 2)
     assert [each for each in (placed(one, 0, 2), placed(one, 1, 2)) if each is not None] == [one]
