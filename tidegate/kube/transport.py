@@ -1,0 +1,192 @@
+"""HTTP to one API server: credentials, deadlines, bounds, and errors by decision."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from tidegate.kube.access import Access
+from tidegate.kube.call import Call
+from tidegate.kube.errors import AnswerTooLarge, Unavailable
+from tidegate.kube.objects import Object
+from tidegate.kube.status import Refusal, error_from
+
+_REFUSAL_LIMIT = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """Bounds of a client."""
+
+    connect_timeout: float = 5.0
+    """Until a connection, TLS included, stands; a healthy one takes milliseconds."""
+
+    timeout: float = 30.0
+    """Until an answer is complete; the API server itself gives up after 60 s."""
+
+    in_flight: int = 16
+    """Requests at a time, watches not counted; more only wait in the server's queues."""
+
+    page: int = 250
+    """Objects a page of a list; halved where such a page exceeds `answer_limit`."""
+
+    answer_limit: int = 32 * 1024 * 1024
+    """Bytes of one answer; an object has at most 1.5 MiB in etcd, 3 MiB on the way to it."""
+
+    silence: float = 75.0
+    """How long a watch may say nothing; with bookmarks it speaks once a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a call looks like in HTTP."""
+
+    call: Call
+    method: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    body: Object | None = None
+    content_type: str = "application/json"
+
+
+class Transport:
+    """Connections to one API server. Open it with `async with`."""
+
+    def __init__(self, access: Access, settings: ClientSettings) -> None:
+        self.settings = settings
+        self._access = access
+        self._slots = asyncio.Semaphore(settings.in_flight)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        # No limit of the pool: watches hold their connections for minutes, and requests have slots.
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            headers={"accept": "application/json", "accept-encoding": "identity"},
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._session is not None
+        await self._session.close()
+
+    async def ask(self, request: Request) -> Object:
+        """Send it and return the answer. Raises `KubeError`."""
+        async with self._slots:
+            with translated(request.call):
+                async with asyncio.timeout(self.settings.timeout), self._sent(request) as response:
+                    body = await _read(request.call, response, self.settings.answer_limit)
+        return _decoded(request.call, body)
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[aiohttp.StreamReader]:
+        """Send it and yield what comes back, as it comes. Raises `KubeError` before that."""
+        async with AsyncExitStack() as stack:
+            with translated(request.call):
+                async with asyncio.timeout(self.settings.timeout):
+                    response = await stack.enter_async_context(self._sent(request))
+            yield response.content
+
+    @asynccontextmanager
+    async def _sent(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
+        response = await self._authorized(request)
+        try:
+            if response.status >= 300:
+                raise error_from(await _refusal(request.call, response))
+            yield response
+        finally:
+            # What is not read whole cannot be followed by another answer.
+            response.release() if response.content.at_eof() else response.close()
+
+    async def _authorized(self, request: Request) -> aiohttp.ClientResponse:
+        tokens = self._access.tokens
+        if tokens is None:
+            return await self._send(request, "")
+        token = await tokens.token()
+        response = await self._send(request, token)
+        if response.status != 401:
+            return response
+        response.close()
+        return await self._send(request, await tokens.token(refused=token))
+
+    async def _send(self, request: Request, token: str) -> aiohttp.ClientResponse:
+        assert self._session is not None
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        if request.body is not None:
+            headers["content-type"] = request.content_type
+        return await self._session.request(
+            request.method,
+            URL(self._access.server + request.call.path, encoded=True),
+            params=request.params,
+            headers=headers,
+            data=None if request.body is None else orjson.dumps(request.body),
+            allow_redirects=False,
+            ssl=self._access.tls or True,
+            server_hostname=self._access.server_name,
+            proxy=self._access.proxy,
+            timeout=aiohttp.ClientTimeout(sock_connect=self.settings.connect_timeout),
+        )
+
+
+@contextmanager
+def translated(call: Call) -> Iterator[None]:
+    """Raise `Unavailable` for what the network does to `call`."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise Unavailable(f"{call}: the API server does not answer in time") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise Unavailable(f"{call}: the API server cannot be reached: {error!r}") from error
+
+
+async def _read(call: Call, response: aiohttp.ClientResponse, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            raise AnswerTooLarge(f"{call}: the answer has more than {limit} bytes")
+    return bytes(body)
+
+
+def _decoded(call: Call, body: bytes) -> Object:
+    answer = _json(body)
+    if not answer:
+        # A load balancer on the way, say: 200, and a page of its own.
+        raise Unavailable(f"{call}: the answer is not that of an API server; check the address")
+    return answer
+
+
+def _json(body: bytes) -> Object:
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+async def _refusal(call: Call, response: aiohttp.ClientResponse) -> Refusal:
+    try:
+        status = _json(await _read(call, response, _REFUSAL_LIMIT))
+    except AnswerTooLarge:
+        status = {}
+    wait = response.headers.get("retry-after", "")
+    return Refusal(
+        call,
+        response.status,
+        status if status.get("kind") == "Status" else {},
+        float(wait) if wait.isdecimal() else None,
+    )
