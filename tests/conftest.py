@@ -8,6 +8,9 @@ from collections.abc import Iterator
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
+from tests.fakes.installed import NotToBeHad
+from tests.fakes.kube_binaries import kube_binaries
+from tests.fakes.kube_server import KubeServer
 from tests.lanes import Lanes
 
 # looptime asks for the current loop in synchronous tests too; without this, the policy would
@@ -25,3 +28,17 @@ def blocking_calls_fail(request: pytest.FixtureRequest) -> Iterator[BlockBuster 
     """Raise in any test of the data plane or the control plane that blocks the event loop."""
     with blockbuster_ctx(["gateway", "controllers", "tidegate"]) as blockbuster:
         yield blockbuster
+
+
+@pytest.fixture(scope="session")
+def kube_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeServer]:
+    """A real API server for all tests; each makes namespaces of its own in it."""
+    try:
+        server = KubeServer(kube_binaries(), tmp_path_factory.mktemp("kube"))
+    except NotToBeHad as error:
+        pytest.skip(str(error))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
