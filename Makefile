@@ -36,7 +36,7 @@ crds: .venv/dev  ## Write manifests/crds from the models.
 lock: .venv/dev  ## Resolve the dependencies anew into requirements/.
 	$(PIP) install uv
 	$(COMPILE) --upgrade $(EXTRAS) --group build pyproject.toml -o requirements/up.txt
-	$(COMPILE) --upgrade $(EXTRAS) --group build --group dev pyproject.toml \
+	$(COMPILE) --upgrade $(EXTRAS) --extra kubernetes --group build --group dev pyproject.toml \
 		-o requirements/dev.txt
 	$(COMPILE) --constraint requirements/up.txt $(EXTRAS) pyproject.toml -o requirements/image.txt
 	$(COMPILE) --constraint requirements/up.txt --group image -o requirements/build.txt
