@@ -1,7 +1,7 @@
 """`tidegate up` as a user runs it: start, idle memory, and events per second to a Python function.
 
-`python -m benchmarks.laptop [EVENTS]`. The load generator, the gateway, nats-server and the
-function share this machine's cores; beside the rates stands the CPU that each process took for
+`python -m benchmarks.laptop [EVENTS [WORKERS]]`. The load generator, the gateway, nats-server and
+the function share this machine's cores; beside the rates stands the CPU that each process took for
 an event, which other load on the machine moves far less.
 """
 
@@ -30,6 +30,7 @@ from gateway.http.client import Pool, PoolSettings
 STARTS = 5
 IN_FLIGHT = 32
 PATIENCE = 120.0
+KINDS = {"nats-server": "nats", "gateway.workers": "gateway"}
 TICK = os.sysconf("SC_CLK_TCK")
 
 FUNCTION = """\
@@ -96,16 +97,17 @@ class Up:
         """Return the CPU seconds of the process and of each kind of its children."""
         seconds = {"gateway": _cpu_of(self.pid)}
         for pid, command in _descendants(self.pid):
-            kind = "nats" if "nats-server" in command else "function"
+            kind = next((name for word, name in KINDS.items() if word in command), "function")
             seconds[kind] = seconds.get(kind, 0.0) + _cpu_of(pid)
         return seconds
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Up]:
+async def running(folder: Path, workers: int = 1) -> AsyncIterator[Up]:
     """Run `tidegate up` on the manifests in `folder`."""
     command = "import sys; from tidegate.cli import main; sys.exit(main())"
     options = ["up", str(folder), "--port", "0", "--admin-port", "0", "--state", str(folder / "s")]
+    options += ["--workers", str(workers)]
     contact = folder / "s" / "up.json"
     with (
         (folder / "log").open("wb") as log,
@@ -185,7 +187,7 @@ async def measured(up: Up, name: str, load: Callable[[int], Awaitable[None]], ev
     return f"{name:<28}{events / elapsed:>10,.0f} events/s   CPU µs/event: {shares}"
 
 
-async def main(events: int) -> None:
+async def main(events: int, workers: int) -> None:
     """Print the figures."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -193,7 +195,7 @@ async def main(events: int) -> None:
             (folder / f"{function}.yaml").write_text(FUNCTION.format(name=function, code=code))
         starts = [await first_answer(folder) for _ in range(STARTS)]
         print(f"start to first answered call: {statistics.median(starts):.2f} s (of {STARTS})")
-        async with running(folder) as up:
+        async with running(folder, workers) as up:
             for function in FUNCTIONS:
                 await ready(up, function)
             print(f"memory of the process: {_memory_of(up.pid):.0f} MiB (all planes, idle)")
@@ -229,4 +231,5 @@ def _descendants(pid: int) -> Iterator[tuple[int, str]]:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000))
+    numbers = [int(word) for word in sys.argv[1:3]]
+    uvloop.run(main(*[*numbers, *(20_000, 1)[len(numbers) :]]))
