@@ -19,6 +19,9 @@ class RecordingIntake:
         self.behind: int | None = None
         self.age: float | None = None
         self.gone = 0
+        self.busy = False
+        """Whether all that is unsettled is being worked on, and is not handed back."""
+
         self._signal = asyncio.Event()
 
     @property
@@ -61,9 +64,9 @@ class RecordingIntake:
         self._signal.set()
 
     def release(self, deliveries: Iterable[Delivery]) -> None:
-        """See `Intake.release`. Nothing here is ever under way."""
+        """See `Intake.release`."""
         for delivery in deliveries:
-            if delivery.outcome is None:
+            if delivery.outcome is None and not self.busy:
                 delivery.settle(Outcome.RELEASED)
         self._signal.set()
 

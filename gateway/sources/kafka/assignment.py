@@ -11,6 +11,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
 from gateway.core.delivery import Delivery
+from gateway.core.source import Intake
 from gateway.errors import SourceUnavailable
 from gateway.settings import KafkaSettings
 from gateway.sources.kafka.client import Client, GenerationLost
@@ -25,15 +26,23 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
     """What we hold of the group's partitions, from one rebalance to the next.
 
     The library revokes everything on each rebalance, also what comes back at once. Before that,
-    deliveries in flight get `revoke_timeout` to end, while heartbeats go on; then what is done is
-    committed. A partition that comes back as we left it goes on with what is still in flight;
-    nothing is read twice. One that comes back changed, or not at all, is given up: what settles
-    late commits nothing.
+    what has not begun is handed back, and attempts under way get `revoke_timeout` to end, while
+    heartbeats go on; then what is done is committed. A partition that comes back as we left it is
+    read again when the last attempt has ended, but for what is done. One that comes back changed,
+    or not at all, is given up: what settles late commits nothing.
     """
 
-    def __init__(self, name: str, client: Client, starts: Starts, settings: KafkaSettings) -> None:
+    def __init__(
+        self,
+        name: str,
+        client: Client,
+        starts: Starts,
+        settings: KafkaSettings,
+        intake: Intake,
+    ) -> None:
         self._name = name
         self._client = client
+        self._intake = intake
         self._starts = starts
         self._settings = settings
         self._held: dict[TopicPartition, Partition] = {}
@@ -41,6 +50,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
         self._generation = 0
         self._loaded = 0
         self._between = True
+        self._revoking = False
         self._over = False
         self._unwritten = ""
         self.changed = asyncio.Event()
@@ -49,11 +59,13 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
     # What the library calls, from its own task, one after the other.
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        """Let deliveries end, and commit; the group waits for us."""
+        """Hand back what has not begun, let the rest end, and commit; the group waits for us."""
         if self._held:
+            self._revoking = True
+            self._intake.release([one for each in self._held.values() for one in each.out])
             await self._drained()
             await self.commit()
-        self._between = True
+        self._between, self._revoking = True, False
         self._left, self._held = self._held | self._left, {}
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
@@ -72,6 +84,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
     @property
     def readable(self) -> list[TopicPartition]:
         """The partitions that may be read now."""
+        if self._revoking:
+            return []
         return [each for each, partition in self._held.items() if partition.readable]
 
     async def load(self) -> None:
@@ -102,11 +116,23 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
     ) -> list[Delivery]:
         """Return deliveries of `records`, but for what is not ours any more or was done before."""
         batch: list[Delivery] = []
+        if self._revoking:
+            return batch  # whoever gets them reads them again
         for each, found in records.items():
             partition = self._held.get(each)
             if partition is not None:
                 batch += partition.deliveries(found)
         return batch
+
+    def read_again(self) -> None:
+        """Go back to what was handed back, in partitions of which nothing is out any more."""
+        if self._revoking:
+            return
+        for each, partition in self._held.items():
+            if partition.interrupted and not partition.pending:
+                left = partition.left
+                self._held[each] = self._fresh(each, partition.stored, left)
+                self._client.seek(each, left.base)
 
     def strand(self, partitions: Sequence[TopicPartition]) -> None:
         """Note that the broker has nothing at the positions of `partitions`."""

@@ -56,13 +56,24 @@ class Partition:
         self._highest = max(resume.highest, resume.base - 1)
         self._checkpoint: Checkpoint[int] = Checkpoint(held.window)
         self._open: dict[int, Out] = {}
+        self._back: set[int] = set()
         self._events = RecordEvents(*held.name)
         self._changed = changed
 
     @property
     def pending(self) -> int:
         """How many deliveries are out."""
-        return len(self._open)
+        return len(self._open) - len(self._back)
+
+    @property
+    def out(self) -> list[Delivery]:
+        """The deliveries that are out."""
+        return [one for offset, (one, _) in self._open.items() if offset not in self._back]
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether deliveries were handed back, so that reading begins anew at `left`."""
+        return bool(self._back)
 
     @property
     def oldest(self) -> int | None:
@@ -73,7 +84,7 @@ class Partition:
     @property
     def readable(self) -> bool:
         """Whether more may be read now: the head is not too far behind."""
-        return not (self._checkpoint.full or self._crowded or self.stranded)
+        return not (self._checkpoint.full or self._crowded or self.stranded or self._back)
 
     @property
     def committable(self) -> int:
@@ -81,16 +92,16 @@ class Partition:
         watermark = self._checkpoint.watermark
         return self._base if watermark is None else watermark + 1
 
+    @property
+    def left(self) -> Resume:
+        """What is done and what is not, for whoever reads on here."""
+        unsettled, attempts = self._unsettled()
+        return Resume(self.committable, self._highest, frozenset(unsettled), attempts)
+
     def commitment(self) -> Commitment:
         """Return what the group should have now."""
         base = self.committable
-        unsettled = list(self._open)
-        attempts = {offset: one.attempts for offset, (one, _) in self._open.items() if one.attempts}
-        if self._resume is not None:
-            ahead = self._resume.after(self.next_offset)
-            unsettled += sorted(ahead.open)
-            attempts |= ahead.attempts
-        metadata, whole = encode(base, self._highest, unsettled, attempts)
+        metadata, whole = encode(base, self._highest, *self._unsettled())
         self._crowded = not whole
         return Commitment(base, metadata)
 
@@ -106,6 +117,17 @@ class Partition:
         """Lose the partition: whatever settles from now on commits nothing."""
         self._checkpoint.revoke()
         self._open.clear()
+        self._back.clear()
+
+    def _unsettled(self) -> tuple[list[int], dict[int, int]]:
+        """Return the known offsets that are not done, in order, and how often they were tried."""
+        unsettled = list(self._open)
+        attempts = {offset: one.attempts for offset, (one, _) in self._open.items() if one.attempts}
+        if self._resume is not None:
+            ahead = self._resume.after(self.next_offset)
+            unsettled += sorted(ahead.open)
+            attempts |= ahead.attempts
+        return unsettled, attempts
 
     def _is_new(self, offset: int) -> bool:
         """Pass over what was completed before a crash or a rebalance."""
@@ -131,7 +153,9 @@ class Partition:
     def _settled(self, delivery: Delivery) -> None:
         mark: Mark[int] = delivery.position  # type: ignore[assignment]  # set by _delivery
         offset = mark.position
-        if delivery.outcome is not Outcome.RELEASED and offset in self._open:
+        if delivery.outcome is Outcome.RELEASED:
+            self._back.update(self._open.keys() & {offset})
+        elif offset in self._open:
             del self._open[offset]
             if offset > self._highest:
                 self._highest = offset

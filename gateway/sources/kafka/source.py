@@ -53,7 +53,9 @@ class KafkaSource:
         await client.start()
         intake.polled()
         await self._check_topics(client)
-        assignment = self._assignment = Assignment(self._name, client, self._starts, self._settings)
+        assignment = self._assignment = Assignment(
+            self._name, client, self._starts, self._settings, intake
+        )
         client.join(self._topics, self._spec.pattern, assignment)
         self._committing = asyncio.create_task(
             assignment.commit_always(), name=f"{self._name}: committing"
@@ -88,6 +90,7 @@ class KafkaSource:
         await self._look(client, assignment, intake)
         if assignment.stale:
             await assignment.load()
+        assignment.read_again()
         # Also where there is a little credit: one record at a time would cost a poll for each.
         await self._wait_for_room(intake)
         readable = assignment.readable

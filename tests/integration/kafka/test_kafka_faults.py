@@ -207,6 +207,7 @@ async def test_a_revoke_waits_for_what_is_in_flight(
     await bench.publish(10, partition=1)
     async with bench.reading() as first:
         await first.until(20)
+        first.intake.busy = True
         async with bench.reading() as second:
             await until(lambda: "it is rebalancing" in caplog.text, timeout=PATIENCE)
             await asyncio.sleep(0.3)  # room to go wrong: the other must get nothing yet
@@ -222,6 +223,27 @@ async def test_a_revoke_waits_for_what_is_in_flight(
             second.intake.settle()
 
 
+async def test_a_revoke_waits_for_nothing_that_has_not_begun(bench: Bench) -> None:
+    """Guards: a backlog in the gateway, or a parked event, holds up the whole group."""
+    bench.settings = replace(bench.settings, revoke_timeout=2 * PATIENCE)
+    await bench.create(partitions=2)
+    await bench.publish(10, partition=0)
+    await bench.publish(10, partition=1)
+    async with bench.reading() as first:
+        for one in await first.until(20):
+            one.attempts = 2
+        async with bench.reading() as second:
+            theirs = await second.until(10)
+            ours = (await first.until(30))[20:]
+            assert {one.event.id for one in (*theirs, *ours)} == {
+                one.event.id for one in first.intake.deliveries[:20]
+            }
+            assert {one.attempts for one in (*theirs, *ours)} == {2}
+            first.intake.settle()
+            second.intake.settle()
+            await bench.until_stored(lambda stored: {*stored.values()} == {(10, "")})
+
+
 async def test_late_ends_of_a_lost_partition_commit_nothing(bench: Bench) -> None:
     bench.settings = replace(bench.settings, revoke_timeout=0.3)
     await bench.create(partitions=2)
@@ -229,6 +251,7 @@ async def test_late_ends_of_a_lost_partition_commit_nothing(bench: Bench) -> Non
     await bench.publish(10, partition=1)
     async with bench.reading() as first:
         await first.until(20)
+        first.intake.busy = True
         async with bench.reading() as second:
             await second.until(10)
             lost = second.intake.deliveries[0].partition

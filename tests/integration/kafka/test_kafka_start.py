@@ -112,6 +112,7 @@ async def test_topics_of_a_pattern_are_found_also_later(bench: Bench) -> None:
         reader.intake.settle()
 
 
+@pytest.mark.regression("Fission: the end of a claim is read as a message without content")
 async def test_what_is_in_flight_stays_ours_over_a_rebalance(bench: Bench) -> None:
     """Guards: every rebalance revokes everything, also what comes back at once."""
     bench.settings = replace(bench.settings, revoke_timeout=0.3)
@@ -122,6 +123,7 @@ async def test_what_is_in_flight_stays_ours_over_a_rebalance(bench: Bench) -> No
     async with bench.reading(topic="", pattern=f"{stem}\\..*") as reader:
         await reader.until(10)
         reader.intake.settle(count=4)
+        reader.intake.busy = True
         bench.topic = f"{stem}.two"
         await bench.create()
         await bench.publish(3)

@@ -175,23 +175,44 @@ def test_a_partition_that_was_given_up_commits_nothing_more() -> None:
     assert one.pending == 0
 
 
-@given(
-    st.lists(st.integers(0, 30), max_size=60),
-    st.lists(st.tuples(st.integers(0, 60), st.booleans()), max_size=120),
-)
-def test_no_interleaving_commits_past_an_open_record(
-    gaps: list[int], steps: list[tuple[int, bool]]
+def test_what_is_handed_back_is_read_again_once_the_rest_has_ended() -> None:
+    one = partition()
+    deliveries = one.deliveries(records(range(6)))
+    settle(deliveries, 1, 3)
+    deliveries[4].attempts = 2
+    for each in (0, 4, 5):
+        deliveries[each].settle(Outcome.RELEASED)
+    assert one.interrupted
+    assert not one.readable
+    assert one.out == [deliveries[2]]
+    settle(deliveries, 2)
+    assert one.pending == 0
+    again = partition(resume=one.left).deliveries(records(range(8)))
+    assert [offset_of(each) for each in again] == [0, 4, 5, 6, 7]
+    assert [each.attempts for each in again] == [0, 2, 0, 0, 0]
+
+
+STEPS = st.tuples(st.integers(0, 60), st.sampled_from(["go on", "crash", "hand back"]))
+
+
+@given(st.lists(st.integers(0, 30), max_size=60), st.lists(STEPS, max_size=120))
+def test_no_interleaving_passes_over_an_open_record(
+    gaps: list[int], steps: list[tuple[int, str]]
 ) -> None:
-    """Read, settle and crash in any order: nothing is passed over, nothing done comes again."""
+    """Read, settle, hand back and crash in any order: nothing is lost, nothing done comes again."""
     log = [0]
     for gap in gaps:
         log.append(log[-1] + 1 + gap)
     done: set[int] = set()
     one, out, stored = partition(), dict[int, Delivery](), NOTHING
-    for number, crashes in steps:
-        if crashes:
+    for number, step in steps:
+        if step == "crash":
             stored = one.commitment()
             one, out = partition(stored, decode(*stored)), {}
+        elif step == "hand back":
+            for each in out.values():
+                each.settle(Outcome.RELEASED)
+            one, out = partition(stored, one.left), {}
         elif number in range(len(out)):
             offset = list(out)[number]
             out.pop(offset).settle(Outcome.DELIVERED)
@@ -201,6 +222,8 @@ def test_no_interleaving_commits_past_an_open_record(
             out |= {offset_of(each): each for each in found}
             assert done.isdisjoint(offset_of(each) for each in found)
     assert all(offset in done for offset in log if offset < one.commitment().offset)
+    rest = one.deliveries(records([o for o in log if o >= one.next_offset]))
+    assert done | out.keys() | {offset_of(each) for each in rest} == set(log)
 
 
 def test_the_oldest_is_the_first_that_is_out_and_has_a_time() -> None:
