@@ -26,7 +26,7 @@ from gateway.sources.cron import CronSource
 from gateway.sources.memory import MemoryLog, MemorySource
 from gateway.stores.memory import MemoryLedger
 from tests.conformance.harness import Reading, SourceHarness
-from tests.conformance.kinesis_harness import KinesisHarness
+from tests.conformance.kinesis_harness import KinesisHarness, MotoHarness
 from tests.fakes.kafka_broker import ApacheKafka, KafkaBroker, TansuBroker
 from tests.fakes.nats_server import NatsServer
 from tests.support.clock import MINUTE, Clock
@@ -265,5 +265,6 @@ HARNESSES: Mapping[str, type[SourceHarness]] = {
     "nats (jetstream)": JetStreamHarness,
     "kafka (tansu)": TansuHarness,
     "kafka (apache)": ApacheKafkaHarness,
-    "kinesis": KinesisHarness,
+    "kinesis (kinesis-local)": KinesisHarness,
+    "kinesis (moto)": MotoHarness,
 }

@@ -9,11 +9,15 @@ from pathlib import Path
 from gateway.core.source import Source
 from gateway.stores.sqlite_leases import SqliteLeases
 from tests.conformance.harness import Reading, SourceHarness
-from tests.support.kinesis import CutOff, stream_of_tests
+from tests.fakes.kinesis_moto import MotoKinesis
+from tests.fakes.kinesis_server import KinesisServer
+from tests.support.kinesis import FAILOVER, CutOff, stream_of_tests
 
 
 class KinesisHarness(SourceHarness):
     """A stream of one shard; what it has comes in the order of its keeping."""
+
+    emulator: type[KinesisServer] = KinesisServer
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -22,7 +26,8 @@ class KinesisHarness(SourceHarness):
         self.stores: dict[Source, CutOff] = {}
 
     async def start(self) -> None:
-        self.stream = await self.stack.enter_async_context(stream_of_tests(self.folder))
+        server = self.emulator(self.folder)
+        self.stream = await self.stack.enter_async_context(stream_of_tests(server))
         self.operator = await self.stack.enter_async_context(self.stream.server.operator())
 
     async def stop(self) -> None:
@@ -30,7 +35,7 @@ class KinesisHarness(SourceHarness):
 
     def source(self) -> Source:
         store = CutOff(SqliteLeases(self.stream.file))
-        made = self.stream.source(store)
+        made = self.stream.source(store, FAILOVER)
         self.stores[made] = store
         return made
 
@@ -47,3 +52,10 @@ class KinesisHarness(SourceHarness):
         """Cut the reader off from the leases: others see it fall silent."""
         self.stores[reading.source].cut = True
         await reading.stop_reading()
+
+
+class MotoHarness(KinesisHarness):
+    """A second opinion: other sequence numbers, iterators and words."""
+
+    emulator = MotoKinesis
+    slow = True

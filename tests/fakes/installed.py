@@ -31,13 +31,11 @@ def node_package(folder: Path) -> Path:
 
 
 @cache
-def python_package(requirement: str) -> Path:
-    """Return a virtual environment of its own that has `requirement`."""
-    commands = [
-        [sys.executable, "-m", "venv", "--copies", "."],
-        ["bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", requirement],
-    ]
-    return _installed("python", {"requirement.txt": requirement}, commands)
+def python_package(*requirements: str) -> Path:
+    """Return a virtual environment of its own that has `requirements`."""
+    pip = ["bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    commands = [[sys.executable, "-m", "venv", "--copies", "."], [*pip, *requirements]]
+    return _installed("python", {"requirement.txt": "\n".join(requirements)}, commands)
 
 
 def _installed(kind: str, files: Mapping[str, str], commands: Sequence[Sequence[str]]) -> Path:

@@ -121,16 +121,13 @@ async def started(server: KinesisServer) -> None:
 
 
 @asynccontextmanager
-async def stream_of_tests(
-    folder: Path, shards: int = 1, name: str = "orders"
-) -> AsyncIterator[StreamOfTests]:
-    """Run an emulator with one stream."""
-    server = KinesisServer(folder)
+async def stream_of_tests(server: KinesisServer) -> AsyncIterator[StreamOfTests]:
+    """Run an emulator with one stream of one shard."""
     await started(server)
     try:
         async with server.operator() as operator:
-            await operator.create(name, shards)
-        yield StreamOfTests(server, folder / "leases.sqlite", name)
+            await operator.create("orders")
+        yield StreamOfTests(server, server.folder / "leases.sqlite")
     finally:
         await server.stop()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 from gateway.core.delivery import Delivery
 from tests.fakes.kinesis_server import Operator
@@ -26,10 +27,20 @@ class Load:
             await self._operator.put(self._stream, [(key, data) for key in self._keys])
             self.rounds += 1
 
-    async def flow(self) -> None:
-        """Publish until cancelled, in whole rounds."""
-        while True:
-            await asyncio.sleep(0.01)
+    @asynccontextmanager
+    async def flowing(self, pause: float = 0.01) -> AsyncIterator[None]:
+        """Publish for the length of the block, in whole rounds."""
+        over = asyncio.Event()
+        flow = asyncio.create_task(self._flow(over, pause), name="load")
+        try:
+            yield
+        finally:
+            over.set()
+            await flow
+
+    async def _flow(self, over: asyncio.Event, pause: float) -> None:
+        while not over.is_set():
+            await asyncio.sleep(pause)
             await self.publish(1)
 
     @property
@@ -45,12 +56,10 @@ class Load:
 
 def numbers_by_key(deliveries: Iterable[Delivery]) -> dict[object, list[int]]:
     """Return the numbers of each key in the order of their first arrival."""
-    found: dict[object, list[int]] = defaultdict(list)
+    found: dict[object, dict[int, None]] = defaultdict(dict)
     for one in deliveries:
-        number = int(one.event.data or b"")
-        if number not in found[one.key]:
-            found[one.key].append(number)
-    return found
+        found[one.key].setdefault(int(one.event.data or b""))
+    return {key: list(numbers) for key, numbers in found.items()}
 
 
 def assert_in_order(deliveries: Iterable[Delivery]) -> None:

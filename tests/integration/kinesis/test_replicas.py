@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 from gateway.core.delivery import Delivery, Outcome
 from gateway.stores.sqlite_leases import SqliteLeases
 from tests.fakes.kinesis_server import Operator
+from tests.integration.kinesis.replica import Process
 from tests.support.dynamodb import lease_table
 from tests.support.intake import RecordingIntake
 from tests.support.kinesis import (
@@ -26,8 +25,6 @@ from tests.support.kinesis import (
 )
 from tests.support.load import Load, assert_in_order
 from tests.support.waiting import until
-
-REPLICA = Path(__file__).with_name("replica.py")
 
 
 @pytest.fixture
@@ -137,36 +134,16 @@ async def test_a_killed_process_is_taken_over_and_nothing_is_lost(
     four_shards: StreamOfTests, operator: Operator, tmp_path: Path
 ) -> None:
     load = Load(operator, four_shards.name, keys=40)
-    output = tmp_path / "settled"
-    arguments = (four_shards.server.url, four_shards.name, str(four_shards.file), str(output))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(REPLICA), *arguments, cwd=Path.cwd()
-    )
+    process = Process(four_shards, str(four_shards.file), tmp_path / "settled")
     heir = SettlingIntake()
-    try:
+    async with process.running():
         await load.publish(5)
-        await until(lambda: len(settled(output)) >= 100, timeout=30)
-        process.kill()
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        await until(lambda: len(process.settled()) >= 100, timeout=50)
+        await process.kill()
     await load.publish(5)
     async with reading(four_shards.source(timing=FAILOVER), heir):
-        await until(lambda: not left(load, heir, output), timeout=30)
+        await until(lambda: not load.missing(heir.deliveries) - set(process.settled()), timeout=50)
     assert_in_order(heir.deliveries)
-
-
-def settled(output: Path) -> list[tuple[str, int]]:
-    """Return what the process had settled when it died; a cut last line is none."""
-    if not output.exists():
-        return []
-    lines = [line.split() for line in output.read_text().split("\n")[:-1]]
-    return [(key, int(number)) for key, number in lines]
-
-
-def left(load: Load, heir: RecordingIntake, output: Path) -> set[tuple[object, int]]:
-    return load.missing(heir.deliveries) - set(settled(output))
 
 
 async def test_replicas_share_a_dynamodb_table(
