@@ -14,13 +14,17 @@ class Lane:
 
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     reasons: set[str] = field(default_factory=set)
+    notes: dict[str, None] = field(default_factory=dict)
+    """What tests want said with their lane, in order: `record_property(NOTE, …)`."""
 
     def row(self) -> str:
         """Return what became of the lane, in words."""
         parts = [f"{self.counts[name]} {name}" for name in NAMES if self.counts[name]]
-        return ", ".join(parts) + "".join(f"\n{'':28}{reason}" for reason in sorted(self.reasons))
+        below = [*sorted(self.reasons), *self.notes]
+        return ", ".join(parts) + "".join(f"\n{'':28}{line}" for line in below)
 
 
+NOTE = "lane"
 NAMES = ("passed", "failed", "skipped", "left out")
 
 
@@ -33,6 +37,10 @@ class Lanes:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a test once, at the phase that decided it."""
         lane = self._lanes[_lane_of(report.nodeid)]
+        if report.when == "call":
+            lane.notes |= dict.fromkeys(
+                str(value) for name, value in report.user_properties if name == NOTE
+            )
         if report.skipped:
             lane.counts["skipped"] += 1
             if isinstance(report.longrepr, tuple):

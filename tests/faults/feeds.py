@@ -1,0 +1,216 @@
+"""Brokers as the cases see them: a place to publish, a subscription, and faults of their own."""
+
+from __future__ import annotations
+
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import nats
+from aiokafka import AIOKafkaProducer
+
+from gateway.settings import KafkaSettings, KinesisSettings, LimitSettings, NatsSettings, Settings
+from tests.fakes.kafka_broker import KafkaBroker
+from tests.fakes.kinesis_server import REGION, KinesisServer
+from tests.fakes.nats_server import NatsServer
+from tests.faults.orders import Order
+from tests.faults.relay import Relay
+from tidegate.api.subscription import (
+    JetStreamConsumer,
+    KafkaTopic,
+    KinesisStream,
+    NatsSubject,
+    SourceSpec,
+)
+
+HELD = 256
+"""Orders that one gateway may hold at most: what of a crash or an outage can be bounded by."""
+
+IN_A_ROW = 500
+"""Orders that are published before the broker has confirmed the first."""
+
+PARTITIONS = 4
+
+
+class Feed(ABC):
+    """One topic, stream or subject on one broker."""
+
+    kind: str
+
+    reach: float
+    """Seconds for which an order may be taken and its end not noted yet, on a machine in need."""
+
+    strays = 0
+    """Orders that may leave their place for each reader that goes, or broker that does."""
+
+    forgetful = False
+    """Whether an orderly stop, too, repeats what ended ahead of an older order: only the position
+    of the oldest one that did not end is kept."""
+
+    hand_over: float
+    """Seconds after which a gateway that was killed is taken over."""
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Create what is read."""
+
+    @abstractmethod
+    async def publish(self, orders: Sequence[Order]) -> None:
+        """Publish in order; all are confirmed when this returns."""
+
+    @abstractmethod
+    def source(self) -> SourceSpec:
+        """Return what a subscription reads."""
+
+    @abstractmethod
+    async def leave(self) -> None:
+        """Take the broker away."""
+
+    @abstractmethod
+    async def come_back(self) -> None:
+        """Bring the broker back, with all it had confirmed."""
+
+    @abstractmethod
+    def adapt(self, settings: Settings) -> Settings:
+        """Return settings with those of this feed."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Stop what is not shared with other feeds."""
+
+
+class NatsFeed(Feed):
+    """A stream of JetStream, read by one durable consumer. The key is the subject."""
+
+    kind = "NATSTrigger"
+    reach = 1.0
+    strays = HELD
+    hand_over = 2.0
+
+    def __init__(self, folder: Path) -> None:
+        self._server = NatsServer(folder / "nats")
+
+    async def open(self) -> None:
+        await self._server.start()
+        client = await nats.connect(self._server.url)
+        await client.jetstream().add_stream(name="ORDERS", subjects=["orders.*"])
+        await client.close()
+
+    async def publish(self, orders: Sequence[Order]) -> None:
+        client = await nats.connect(self._server.url)
+        try:
+            stream = client.jetstream(publish_async_max_pending=2 * IN_A_ROW, timeout=30)
+            for start in range(0, len(orders), IN_A_ROW):
+                part = orders[start : start + IN_A_ROW]
+                told = [
+                    await stream.publish_async(f"orders.{one.key}", one.payload()) for one in part
+                ]
+                for confirmed in told:
+                    await confirmed
+        finally:
+            await client.close()
+
+    def source(self) -> SourceSpec:
+        consumer = JetStreamConsumer("hello", ack_wait=self.hand_over, max_ack_pending=HELD)
+        return NatsSubject("orders.*", "workers", jetstream=consumer)
+
+    def adapt(self, settings: Settings) -> Settings:
+        return replace(settings, nats=NatsSettings(url=self._server.url))
+
+    async def leave(self) -> None:
+        self._server.kill()
+        await self._server.ended()
+
+    async def come_back(self) -> None:
+        await self._server.start()
+
+    async def close(self) -> None:
+        await self._server.stop()
+
+
+class KafkaFeed(Feed):
+    """A topic on a broker that the cases share."""
+
+    kind = "KafkaTrigger"
+    reach = 1.5
+    hand_over = 4.0
+
+    def __init__(self, broker: KafkaBroker) -> None:
+        self._broker = broker
+        self._topic = f"orders-{uuid.uuid4().hex[:8]}"
+
+    async def open(self) -> None:
+        await self._broker.create_topic(self._topic, PARTITIONS)
+
+    async def publish(self, orders: Sequence[Order]) -> None:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._broker.address, acks="all", enable_idempotence=True
+        )
+        async with producer:
+            for one in orders:
+                await producer.send(self._topic, one.payload(), key=one.key.encode())
+            await producer.flush()
+
+    def source(self) -> SourceSpec:
+        return KafkaTopic(self._topic, f"group-{self._topic}")
+
+    def adapt(self, settings: Settings) -> Settings:
+        kafka = KafkaSettings((self._broker.address,), session_timeout=self.hand_over)
+        return replace(settings, kafka=kafka)
+
+    async def leave(self) -> None:
+        self._broker.kill()
+        await self._broker.ended()
+
+    async def come_back(self) -> None:
+        await self._broker.start()
+
+    async def close(self) -> None:
+        pass  # the broker is shared
+
+
+class KinesisFeed(Feed):
+    """A stream of four shards. Its emulator keeps all in memory, so it is the way there that is
+    cut."""
+
+    kind = "KinesisTrigger"
+    reach = 4.0
+    forgetful = True
+    hand_over = 10.0
+
+    def __init__(self, folder: Path) -> None:
+        self._server = KinesisServer(folder / "kinesis")
+        self._relay = Relay()
+        self._leases = folder / "leases.sqlite"
+
+    async def open(self) -> None:
+        await self._server.start()
+        await self._relay.join(self._server.port)
+        async with self._server.operator() as operator:
+            await operator.create("orders", PARTITIONS)
+
+    async def publish(self, orders: Sequence[Order]) -> None:
+        async with self._server.operator() as operator:
+            await operator.put("orders", ((one.key, one.payload()) for one in orders))
+
+    def source(self) -> SourceSpec:
+        endpoint = f"http://127.0.0.1:{self._relay.port}"
+        return KinesisStream("orders", REGION, endpoint=endpoint, start="TRIM_HORIZON")
+
+    def adapt(self, settings: Settings) -> Settings:
+        return replace(settings, kinesis=KinesisSettings(str(self._leases)))
+
+    async def leave(self) -> None:
+        await self._relay.cut()
+
+    async def come_back(self) -> None:
+        await self._relay.join(self._server.port)
+
+    async def close(self) -> None:
+        await self._relay.cut()
+        await self._server.stop()
+
+
+LIMITS = LimitSettings(queued_events=HELD)

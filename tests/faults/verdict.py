@@ -1,0 +1,188 @@
+"""Whether a run kept what the gateway promises. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from tests.faults.orders import Order
+
+SHOWN = 5
+"""Examples that a complaint names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An order that the function took, and when."""
+
+    order: Order
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """A fault. What was taken from `reach` before its `begin` to its `end` may be repeated after:
+    it was in flight, or its end was not noted yet."""
+
+    name: str
+    begin: float
+    end: float
+    reach: float
+
+    def explains(self, first: float, again: float) -> bool:
+        """Whether an order that was taken at `first` may be taken once more."""
+        return self.begin - self.reach <= first <= self.end and again >= self.begin
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look at a gateway. `drift` is None where its metrics could not be read."""
+
+    process: int
+    resident: int
+    drift: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a run is held to, beside losing nothing."""
+
+    strays: int = 0
+    """Orders that may be taken for the first time after a later one of their key."""
+
+    letters_repeated: int = 0
+    """Dead letters that may be written twice: those under way when a gateway was killed."""
+
+    resident: int = 160 << 20
+    """Bytes of memory that no gateway may exceed."""
+
+    growth: int | None = None
+    """Bytes by which the second half of a gateway's life may exceed the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What happened."""
+
+    published: Sequence[Order]
+    poison: frozenset[Order]
+    taken: Sequence[Taken]
+    letters: Sequence[Order]
+    disturbances: Sequence[Disturbance] = ()
+    samples: Sequence[Sample] = field(default_factory=list)
+
+    @property
+    def repeats(self) -> int:
+        """How many calls took an order that had been taken."""
+        return len(self.taken) - len({one.order for one in self.taken})
+
+    @property
+    def strays(self) -> list[Order]:
+        """The orders that were first taken after a later one of their key."""
+        newest: dict[str, int] = defaultdict(lambda: -1)
+        found = []
+        for order in dict.fromkeys(one.order for one in self.taken):
+            if order.number < newest[order.key]:
+                found.append(order)
+            else:
+                newest[order.key] = order.number
+        return found
+
+    @property
+    def resident(self) -> int:
+        """The most memory that a gateway had."""
+        return max((one.resident for one in self.samples), default=0)
+
+    @property
+    def growth(self) -> int:
+        """By how much the second half of a gateway's life exceeded the first, at most."""
+        lives: dict[int, list[int]] = defaultdict(list)
+        for one in self.samples:
+            lives[one.process].append(one.resident)
+        return max(map(_growth, lives.values()), default=0)
+
+
+def complaints(run: Run, promise: Promise) -> list[str]:
+    """Return a sentence for each promise that `run` broke."""
+    return [sentence for check in _CHECKS for sentence in check(run, promise)]
+
+
+def _loss(run: Run, _: Promise) -> Iterator[str]:
+    ended = {one.order for one in run.taken}.union(run.letters)
+    lost = [order for order in run.published if order not in ended]
+    if lost:
+        yield f"{len(lost)} orders were lost: {_some(lost)}"
+    invented = ended.difference(run.published)
+    if invented:
+        yield f"{len(invented)} orders came that nobody published: {_some(invented)}"
+
+
+def _condemned(run: Run, _: Promise) -> Iterator[str]:
+    wrong = [order for order in run.letters if order not in run.poison]
+    if wrong:
+        yield f"{len(wrong)} dead letters are no poison: {_some(wrong)}"
+
+
+def _letters(run: Run, promise: Promise) -> Iterator[str]:
+    repeated = len(run.letters) - len(set(run.letters))
+    if repeated > promise.letters_repeated:
+        yield f"{repeated} dead letters were repeated, {promise.letters_repeated} may be"
+
+
+def _order(run: Run, promise: Promise) -> Iterator[str]:
+    strays = run.strays
+    if len(strays) > promise.strays:
+        yield (
+            f"{len(strays)} orders came after a later one of their key, {promise.strays} may: "
+            f"{_some(strays)}"
+        )
+
+
+def _repetition(run: Run, _: Promise) -> Iterator[str]:
+    calls: dict[Order, list[float]] = defaultdict(list)
+    for one in run.taken:
+        calls[one.order].append(one.time)
+    wrong = [
+        f"{order.key}/{order.number} at {first:.3f} and {again:.3f}"
+        for order, times in calls.items()
+        for first, again in pairwise(times)
+        if not any(one.explains(first, again) for one in run.disturbances)
+    ]
+    if wrong:
+        yield f"{len(wrong)} repetitions have no cause: {'; '.join(wrong[:SHOWN])}"
+
+
+def _balance(run: Run, _: Promise) -> Iterator[str]:
+    off = {one.drift for one in run.samples} - {None, 0.0}
+    if off:
+        yield f"the books were off by {sorted(off, key=str)}"
+    if all(one.drift is None for one in run.samples):
+        yield "nobody could read the books"
+
+
+def _memory(run: Run, promise: Promise) -> Iterator[str]:
+    if run.resident > promise.resident:
+        yield f"a gateway had {mebibytes(run.resident)}, {mebibytes(promise.resident)} are allowed"
+    if promise.growth is not None and run.growth > promise.growth:
+        yield f"memory grew by {mebibytes(run.growth)}, {mebibytes(promise.growth)} are allowed"
+
+
+_CHECKS = (_loss, _condemned, _letters, _order, _repetition, _balance, _memory)
+
+
+def _growth(life: Sequence[int]) -> int:
+    middle = len(life) // 2
+    return max(life[middle:]) - max(life[:middle]) if middle else 0
+
+
+def _some(orders: Iterable[Order]) -> str:
+    counted = Counter(orders)
+    names = [f"{order.key}/{order.number}" for order in sorted(counted)[:SHOWN]]
+    return ", ".join(names) + (" and others" if len(counted) > SHOWN else "")
+
+
+def mebibytes(size: int) -> str:
+    """Return `size` for people."""
+    return f"{size / (1 << 20):.0f} MiB"
