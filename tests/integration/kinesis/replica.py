@@ -77,6 +77,7 @@ class WritingIntake(RecordingIntake):
 
 
 def store(leases: str) -> LeaseStore:
+    """Reach the leases at a URL, or in a file."""
     return leases_in(leases) if leases.startswith("http:") else SqliteLeases(Path(leases))
 
 

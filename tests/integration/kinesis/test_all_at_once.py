@@ -13,14 +13,11 @@ from typing import Any
 
 import pytest
 
-from gateway.core.lease import LeaseStore
-from gateway.stores.sqlite_leases import SqliteLeases
 from tests.fakes.aws_proxy import AwsProxy
 from tests.fakes.dynamodb_server import DynamoDbServer
 from tests.fakes.kinesis_server import Operator
 from tests.faults.sizes import seed_from
-from tests.integration.kinesis.replica import Process, Settled
-from tests.support.dynamodb import leases_in
+from tests.integration.kinesis.replica import Process, Settled, store
 from tests.support.kinesis import FAILOVER, SettlingIntake, StreamOfTests, reading
 from tests.support.load import Load, assert_in_order
 from tests.support.waiting import until
@@ -28,15 +25,14 @@ from tests.support.waiting import until
 SHARDS = 4
 """How many there are at most: with more, a busy machine only works on leases."""
 
+THROTTLED = "ProvisionedThroughputExceededException"
+
 TROUBLE = {
-    "GetRecords": {
-        "ProvisionedThroughputExceededException": 0.05,
-        "ExpiredIteratorException": 0.02,
-    },
-    "GetShardIterator": {"ProvisionedThroughputExceededException": 0.1},
+    "GetRecords": {THROTTLED: 0.05, "ExpiredIteratorException": 0.02},
+    "GetShardIterator": {THROTTLED: 0.1},
     "ListShards": {"LimitExceededException": 0.1},
-    "UpdateItem": {"ProvisionedThroughputExceededException": 0.1},
-    "BatchGetItem": {"ProvisionedThroughputExceededException": 0.05},
+    "UpdateItem": {THROTTLED: 0.1},
+    "BatchGetItem": {THROTTLED: 0.05},
 }
 """Operation -> error -> how often. Each call may be refused, its repetitions too."""
 
@@ -96,9 +92,10 @@ def troubled(chance: random.Random) -> Callable[[str, dict[str, Any], str], str 
 
 
 @pytest.fixture
-def seed(record_property: pytest.RecordProperty) -> str:
+def seed(record_property: Callable[[str, object], None]) -> str:
     drawn = seed_from(os.environ)
     record_property("seed", drawn)
+    print(f"to replay it, set TIDEGATE_FAULTS_SEED={drawn}")  # noqa: T201 - shown where it fails
     return drawn
 
 
@@ -136,17 +133,9 @@ async def play(stage: Stage, load: Load, kills: int, steps: int) -> None:
             await stage.kill_one_that_works(stack)
 
 
-def store(stage: Stage) -> LeaseStore:
-    return (
-        leases_in(stage.leases)
-        if stage.leases.startswith("http:")
-        else SqliteLeases(stage.stream.file)
-    )
-
-
 async def nothing_is_lost(stage: Stage, kills: int, steps: int) -> None:
     load = Load(stage.operator, stage.stream.name)
-    async with reading(stage.stream.source(store(stage), FAILOVER), stage.stayer) as one:
+    async with reading(stage.stream.source(store(stage.leases), FAILOVER), stage.stayer) as one:
         await play(stage, load, kills, steps)
         await until(lambda: not stage.missing(load), timeout=60, every=0.2)
         assert not one.task.done()
