@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -31,6 +31,8 @@ _TIDY_UP = 0.1
 """Given to the client to close the socket of a failed attempt; it then waits for the next one.
 Cancelled earlier, it would leave the socket open and believe that it is closed."""
 
+_HEADER_FRAME = len(b"NATS/1.0\r\n\r\n")
+_HEADER_LINE = len(b": \r\n")
 _AUTH_WORDS = ("authorization", "authentication", "permissions violation", "nkey", "jwt")
 
 
@@ -147,6 +149,18 @@ class Connection:
         with kept_cancellation():
             await self.client._send_ping(pong)
             await asyncio.wait([pong])
+
+    def fits(self, body: bytes, headers: Mapping[str, str] | None) -> bool:
+        """Say whether the server takes a message of this size, headers included.
+
+        The client counts the body alone; a server that is sent more closes the connection for
+        everybody who shares it.
+        """
+        size = len(body)
+        if headers:
+            lines = (len(name.encode()) + len(text.encode()) for name, text in headers.items())
+            size += _HEADER_FRAME + sum(lines) + _HEADER_LINE * len(headers)
+        return size <= self.client.max_payload
 
     async def withdraw(self, subscription: Any, deadline: float) -> bool:
         """End a subscription; say whether all that was on its way went through its callback.

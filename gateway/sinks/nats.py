@@ -104,6 +104,11 @@ class NatsSink:
         """Send, and return the server's answer."""
         if not connection.online.is_set():
             raise SinkUnavailable(f"{self._name}: the NATS server is away")
+        if not connection.fits(body, headers):
+            raise EventRejected(
+                f"{self._name}: the event is larger than the server's max_payload; raise that, or "
+                "send such events to another delivery.deadLetter"
+            )
         try:
             with kept_cancellation():
                 answer = await connection.client.request(
@@ -113,11 +118,6 @@ class NatsSink:
             raise SinkUnavailable(
                 f"{self._name}: no JetStream stream takes this subject; create one that does, or "
                 "correct delivery.deadLetter.nats"
-            ) from error
-        except nats.errors.MaxPayloadError as error:
-            raise EventRejected(
-                f"{self._name}: the event is larger than the server's max_payload; raise that, or "
-                "send such events to another delivery.deadLetter"
             ) from error
         except TimeoutError:
             raise

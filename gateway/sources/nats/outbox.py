@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 
@@ -10,6 +11,8 @@ import nats.errors
 
 from gateway.cancellation import kept_cancellation
 from gateway.nats.connection import Connection
+
+logger = logging.getLogger(__name__)
 
 _TOO_LARGE = {
     "Nats-Service-Error-Code": "500",
@@ -56,13 +59,16 @@ class Outbox:
         publish = self._connection.client.publish
         while letters:
             subject, body, headers = letters[0]
+            if not self._connection.fits(body, headers):
+                body, headers = b"", _TOO_LARGE
             try:
                 await publish(subject, body, headers=headers)
             except nats.errors.OutboundBufferLimitError:
                 self._wake.set()
                 return
-            except nats.errors.MaxPayloadError:
-                await publish(subject, headers=_TOO_LARGE)
+            except (nats.errors.BadSubjectError, nats.errors.BadHeaderError) as error:
+                # Whoever asked named a place that nobody can send to. Others wait behind it.
+                logger.warning("%s: a reply cannot be sent: %s", subject, error)
             letters.popleft()
 
     async def finish(self, deadline: float) -> int:

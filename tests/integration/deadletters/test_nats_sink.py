@@ -105,13 +105,16 @@ async def test_a_full_stream_says_why(server: NatsServer, client: Client) -> Non
     await one.close()
 
 
-async def test_a_letter_that_the_server_never_takes_is_refused(
-    server: NatsServer, client: Client
+@pytest.mark.regression("nats-py: headers are not counted, and the server hangs up on everybody")
+@pytest.mark.parametrize("size", [4000, 5000])
+async def test_a_letter_that_the_server_never_takes_is_refused_and_hurts_no_other(
+    server: NatsServer, client: Client, size: int
 ) -> None:
     await client.jetstream().add_stream(name="DEAD", subjects=["dead.>"])
     one = sink(server)
     with pytest.raises(EventRejected, match="max_payload"):
-        await send(one, b"x" * 5000)
+        await send(one, b"x" * size)
+    await send(one, b"small")
     await one.close()
 
 
