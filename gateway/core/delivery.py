@@ -44,6 +44,7 @@ class Delivery:
     the broker counts them. `call` is there when a caller waits for the destination's own answer; it
     is between the source and the sink that understand each other, and the core only asks whether
     there is one. `alone` says that a batch with it ended badly: it is next tried by itself.
+    `asked` says that someone gets the answer when it has ended, that of a failure included.
     `postponable` says that its source can bring it again at a time of our choice: `delay` seconds
     after it ended as RELEASED, with the attempts that were made so far.
     """
@@ -51,6 +52,7 @@ class Delivery:
     __slots__ = (
         "alone",
         "answer",
+        "asked",
         "attempts",
         "call",
         "delay",
@@ -84,6 +86,7 @@ class Delivery:
         self.attempts = 0
         self.received_at = 0.0
         self.alone = False
+        self.asked = False
         self.postponable = False
         self.delay = 0.0
         self.call: object | None = None

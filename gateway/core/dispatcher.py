@@ -303,9 +303,10 @@ class Dispatcher:
                 self._guard.answered()
 
     async def _unavailable(self, delivery: Delivery, error: SinkUnavailable) -> None:
-        """Try again later, or give up. A caller does not wait for an endpoint without end."""
+        """Try again later, or give up. Who waits does not wait for an endpoint without end."""
         delivery.failed(error)
-        if delivery.call is not None or self._retry.charges(error):
+        waited_for = delivery.call is not None or delivery.asked
+        if waited_for or self._retry.charges(error):
             delivery.attempts += 1
         if not is_systemic(error):
             if self._guard.alert:

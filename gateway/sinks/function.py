@@ -20,6 +20,9 @@ from gateway.http.request import Request
 from gateway.http.retry_after import seconds_from
 from tidegate.api.subscription import Subscription
 
+FAILURE_BODY = 64 * 1024
+"""Bytes of a failure's body that are kept between attempts, for who asked."""
+
 
 class FunctionSink:
     """Calls one function for one subscription.
@@ -54,18 +57,19 @@ class FunctionSink:
         """See `Sink.send`."""
         if isinstance(delivery.call, HttpCall):
             return await self._relay(delivery, delivery.call, deadline)
+        delivery.answer = None
         event = delivery.event
         pool = self._pool()
         try:
             head = self._head.encode(event, pool.endpoint, deadline - _now())
             response = await pool.request(head, event.data or b"", deadline)
         except http.ResponseTooLarge as error:
-            return self._judged(Answer(error.status))
+            return self._judged(delivery, Answer(error.status))
         except http.HttpError as error:
             raise self._translated(error) from error
         except http.InvalidHeader as error:
             raise EventRejected(f"{self._name}: {error}") from error
-        return self._judged(Answer(response.status, response.headers, response.body))
+        return self._judged(delivery, Answer(response.status, response.headers, response.body))
 
     async def close(self) -> None:
         """See `Sink.close`."""
@@ -132,10 +136,16 @@ class FunctionSink:
         for address in self._pools.keys() - set(ready):
             self._retired.append(self._pools.pop(address))
 
-    def _judged(self, answer: Answer) -> Answer:
-        """Return a success; raise what any other status means under the policy."""
+    def _judged(self, delivery: Delivery, answer: Answer) -> Answer:
+        """Return a success; raise what any other status means under the policy.
+
+        The answer of a failure is kept for who asked, within bounds: the event may be held yet.
+        """
         if 200 <= answer.status < 300:
             return answer
+        if delivery.asked:
+            fits = len(answer.body) <= FAILURE_BODY
+            delivery.answer = answer if fits else answer._replace(body=b"")
         if answer.status in self._policy.retry_statuses:
             raise self._unavailable(answer)
         raise EventRejected(

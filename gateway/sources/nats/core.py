@@ -9,13 +9,14 @@ from typing import Any
 import nats.errors
 
 from gateway.cancellation import kept_cancellation
-from gateway.core.delivery import Delivery, Outcome
+from gateway.core.delivery import Delivery
 from gateway.core.source import Intake
-from gateway.errors import AttemptTimeout, ConfigError, SinkUnavailable, SourceUnavailable
+from gateway.errors import ConfigError, SourceUnavailable
 from gateway.nats.connection import Connection
 from gateway.settings import LimitSettings
 from gateway.sources.nats.events import SubjectEvents
 from gateway.sources.nats.outbox import Outbox
+from gateway.sources.nats.replies import reply_to
 from tidegate.api.subscription import NatsSubject
 
 logger = logging.getLogger(__name__)
@@ -168,8 +169,9 @@ class CoreReader:
         """Push what the client holds; without credit let the rest wait there."""
         intake = self._intake
         event = self._events.event(message.subject, message.headers, message.data)
-        position = message.reply or None
-        self._batch.append(Delivery(event, self._settled, position, key=message.subject))
+        delivery = Delivery(event, self._settled, message.reply or None, key=message.subject)
+        delivery.asked = bool(message.reply)
+        self._batch.append(delivery)
         pending = self._subscription.pending_msgs if self._subscription else 0
         if not pending or len(self._batch) >= min(_PUSH_AT, max(intake.credit, 1)):
             if intake.credit <= 0:
@@ -190,41 +192,9 @@ class CoreReader:
             return
         # An answer that cannot be sent now comes too late for who asked.
         if self._connection.online.is_set():
-            body, headers = answer_for(delivery)
+            body, headers = reply_to(delivery)
             self._outbox.put(reply, body, headers)
 
     def _end(self, error: Exception) -> None:
         self._trouble = self._trouble or error
         self._over.set()
-
-
-def answer_for(delivery: Delivery) -> tuple[bytes, dict[str, str]]:
-    """Return body and headers of the reply to a request; failures follow ADR-32 (services)."""
-    headers: dict[str, str] = {}
-    body = b""
-    if delivery.answer is not None:
-        body = delivery.answer.body
-        headers["Function-Status"] = str(delivery.answer.status)
-        for name, value in delivery.answer.headers:
-            if name == b"content-type":
-                headers["Content-Type"] = value.decode("latin-1")
-    if delivery.outcome is not Outcome.DELIVERED:
-        code, reason = _failure(delivery)
-        headers |= {"Nats-Service-Error-Code": str(code), "Nats-Service-Error": reason}
-    return body, headers
-
-
-def _failure(delivery: Delivery) -> tuple[int, str]:
-    if delivery.outcome is Outcome.FILTERED:
-        return 404, "no filter of the trigger accepts this event"
-    if delivery.answer is not None:
-        return delivery.answer.status, f"the function answered {delivery.answer.status}"
-    error = delivery.last_error
-    if isinstance(error, AttemptTimeout):
-        return 504, "the function did not answer in time"
-    status = getattr(error, "status", None)
-    if isinstance(status, int):
-        return status, f"the function answered {status}"
-    if isinstance(error, SinkUnavailable):
-        return 503, "the function could not be reached"
-    return 500, "the event was not delivered"

@@ -25,7 +25,7 @@ from gateway.http.headers import Headers
 from gateway.http.request import Request
 from gateway.http.routes import RouteTable
 from gateway.settings import HttpSettings, Settings
-from gateway.sinks.function import FunctionSink, _retry_after
+from gateway.sinks.function import FAILURE_BODY, FunctionSink, _retry_after
 from gateway.stores.memory import MemoryLedger
 from tests.fakes.function_server import FunctionServer, function_server
 from tests.support.events import delivery, event, subscription
@@ -408,3 +408,30 @@ async def test_an_event_without_data_or_type_of_data_is_sent() -> None:
         b"a=1",
         "application/x-www-form-urlencoded",
     )
+
+
+async def test_who_asked_gets_the_answer_of_a_failure_within_bounds() -> None:
+    one = delivery()
+    one.asked = True
+    async with function_server() as server, sending(server.address, timeout=0.2) as bench:
+        server.behaviour = answering(422, text="no such order")
+        with pytest.raises(EventRejected):
+            await bench.send(one)
+        assert one.answer is not None
+        assert (one.answer.status, one.answer.body) == (422, b"no such order")
+        server.behaviour = answering(500, body=bytes(FAILURE_BODY + 1))
+        with pytest.raises(SinkUnavailable):
+            await bench.send(one)
+        assert (one.answer.status, one.answer.body) == (500, b"")
+
+
+async def test_an_answer_of_an_earlier_attempt_is_forgotten() -> None:
+    one = delivery()
+    one.asked = True
+    async with function_server(answering(500)) as server, sending(server.address) as bench:
+        with pytest.raises(SinkUnavailable):
+            await bench.send(one)
+        bench.endpoints.set(KEY, [])
+        with pytest.raises(NoEndpoint):
+            await bench.send(one)
+    assert one.answer is None
