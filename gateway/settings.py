@@ -120,6 +120,9 @@ class KafkaSettings:
     metadata_age: float = 60.0
     """How soon new partitions, and new topics of a pattern, are found."""
 
+    place: str = ""
+    """A name that one process at a time has. Its successor takes over at once after a crash."""
+
     window: int = 10_000
     """Records of a partition above its oldest unsettled one."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,7 @@ class Fleet:
         self._wanted: tuple[Subscription, ...] = ()
         self._places: list[Place] = []
         self._slots = [Slot(place, self) for place in range(fleet.workers)]
+        self._name = uuid.uuid4().hex[:8]
         self._stopping = False
         context = Context(settings, secrets, MemoryLedger(), Shared(), RouteTable(), self.endpoints)
         self.dead_letters = DeadLetters(lambda: self._wanted, context)
@@ -140,7 +142,8 @@ class Fleet:
         limits = self._settings.limits
         # The memory of the machine is the same, however many share it.
         share = replace(limits, total_bytes=limits.total_bytes // len(self._slots))
-        settings = replace(self._settings, limits=share)
+        kafka = replace(self._settings.kafka, place=f"{self._name}-{place}")
+        settings = replace(self._settings, limits=share, kafka=kafka)
         return Setup(settings, self.care.ledger, logging.getLogger().getEffectiveLevel(), first)
 
     def sockets(self) -> list[socket.socket]:

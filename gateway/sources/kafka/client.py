@@ -19,6 +19,7 @@ from gateway.errors import SourceUnavailable
 from gateway.settings import KafkaSettings
 from gateway.sources.kafka.failures import Failures, Membership
 from gateway.sources.kafka.partition import NOTHING, Commitment
+from gateway.sources.kafka.predecessor import client_id, forget_predecessor
 
 POLL_TIMEOUT = 0.25
 """Seconds of one poll without records: how soon a partition that became readable is asked for."""
@@ -59,6 +60,7 @@ class Client:
         self._polling: asyncio.Task[Any] | None = None
         self._served: Collection[TopicPartition] = ()
         self._heard = -1
+        self._client_id = client_id(settings.place, self._name)
         self._consumer = self._made()
 
     async def start(self) -> None:
@@ -70,6 +72,11 @@ class Client:
             raise await self._failures.reason(error) from error
         if not self._consumer._client.cluster.brokers():
             raise await self._failures.reason(errors.NoBrokersAvailable())
+        if self._settings.place:
+            await forget_predecessor(
+                self._consumer._coordinator, self._client_id, self._name,
+                self._settings.request_timeout,
+            )  # fmt: skip
 
     async def topics(self) -> frozenset[str]:
         """Return the names of the topics that are there and may be seen."""
@@ -274,7 +281,7 @@ class Client:
         rebalance = settings.revoke_timeout + settings.request_timeout + 5
         return AIOKafkaConsumer(
             bootstrap_servers=list(self._membership.brokers),
-            client_id="tidegate",
+            client_id=self._client_id,
             group_id=self._membership.group,
             enable_auto_commit=False,
             # We seek to where to start; the library must never choose by itself.
