@@ -33,6 +33,9 @@ class KubeProxy:
         self.fault: Fault | None = None
         """When set, the answer to everything."""
 
+        self.broken = False
+        """When set, every connection breaks as soon as it is used."""
+
         self.delay = 0.0
         """How long every request waits before it is passed on, in seconds."""
 
@@ -92,6 +95,9 @@ class KubeProxy:
         assert transport is not None
         self._open.add(transport)
         try:
+            if self.broken:
+                transport.abort()
+                return web.Response()
             await asyncio.sleep(self.delay)
             await self._connected.wait()
             if self.fault is not None:

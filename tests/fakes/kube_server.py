@@ -172,6 +172,7 @@ class KubeServer:
             f"--listen-peer-urls={peer}",
             f"--initial-advertise-peer-urls={peer}",
             f"--initial-cluster=default={peer}",
+            "--watch-progress-notify-interval=5s",  # as clusters have it; bookmarks come of it
             "--unsafe-no-fsync",  # a test's data need not outlive the machine
             "--log-level=error",
         ]

@@ -119,6 +119,13 @@ class KubeClient:
             if not token:
                 return
 
+    async def version(self, selection: Selection) -> str:
+        """Return the version that a list of `selection` would have now, without its objects."""
+        params = {**selection.params(), "limit": "1"}
+        answer = await self.transport.ask(Request(selection.call("list"), "GET", params))
+        version: str = answer["metadata"]["resourceVersion"]
+        return version
+
     @asynccontextmanager
     async def watch(
         self, selection: Selection, version: str, lasts: float = 270.0

@@ -64,6 +64,8 @@ class Watch:
             rest.append(last)
             if sum(map(len, rest)) > _LONGEST_LINE:
                 raise Unavailable(f"{self.call}: an event has more than {_LONGEST_LINE} bytes")
+        if any(rest):
+            raise Unavailable(f"{self.call}: it ended in the middle of an event")
 
     async def _chunk(self, ends: float) -> bytes:
         now = asyncio.get_running_loop().time()
