@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,11 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from gateway.errors import ConfigError, GatewayError, SourceUnavailable
 from gateway.kafka.oauth import TokenError, TokenRefused, TokenUnavailable
+
+SILENCE = 5.0
+"""Seconds without an answer after which it is said; brokers need about as many to elect one."""
+
+logger = logging.getLogger(__name__)
 
 _REFUSALS = (
     errors.SaslAuthenticationFailed,
@@ -115,6 +121,32 @@ class Failures:
     @property
     def _addresses(self) -> str:
         return ", ".join(self._membership.brokers)
+
+
+class Silence:
+    """Says once that no broker answers, and once that they do again.
+
+    The library says it for each of its tries, dozens of times a second; its log is turned off.
+    """
+
+    def __init__(self, name: str, patience: float = SILENCE) -> None:
+        self._name = name
+        self._patience = patience
+        self._since: float | None = None
+        self._said = False
+
+    def note(self, now: float, *, heard: bool) -> None:
+        """Take up whether a broker has answered since the last call."""
+        if heard:
+            if self._said:
+                logger.info("%s: the brokers answer again", self._name)
+            self._since, self._said = None, False
+        elif self._since is None:
+            self._since = now
+        elif not self._said and now - self._since >= self._patience:
+            self._said = True
+            message = "%s: no broker has answered for %g s; reading goes on when one does"
+            logger.warning(message, self._name, self._patience)
 
 
 async def _check_login(connection: AIOKafkaConnection) -> None:

@@ -10,7 +10,7 @@ from gateway.errors import SourceUnavailable
 from gateway.kafka.cluster import cluster_of
 from gateway.sources.kafka.assignment import Assignment
 from gateway.sources.kafka.client import Client, OutOfRange
-from gateway.sources.kafka.failures import Membership
+from gateway.sources.kafka.failures import Membership, Silence
 from gateway.sources.kafka.starts import Starts
 from tidegate.api.subscription import KafkaTopic, Subscription
 
@@ -41,6 +41,7 @@ class KafkaSource:
         self._settings = context.settings.kafka
         self._name = f"{subscription.kind} {subscription.namespace}/{subscription.trigger}"
         self._starts = Starts(self._name, spec)
+        self._silence = Silence(self._name)
         self._client: Client | None = None
         self._committing: asyncio.Task[None] | None = None
         self._looked = 0.0
@@ -123,8 +124,10 @@ class KafkaSource:
         await assignment.go_on()
         if not client.assignment() and now - self._found > self._settings.metadata_age:
             await self._check_topics(client)
-        if client.heard(self._fetching):
+        heard = client.heard(self._fetching)
+        if heard:
             intake.polled()
+        self._silence.note(now, heard=heard)
         self._fetching = False
         intake.lag(assignment.behind(), assignment.age())
         assignment.note_attempts()

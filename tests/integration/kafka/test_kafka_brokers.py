@@ -27,6 +27,7 @@ async def transact(bench: Bench, value: bytes, *, commit: bool) -> None:
     await producer.stop()
 
 
+@pytest.mark.regression("aiokafka: counts the markers of transactions as records behind")
 async def test_aborted_records_are_not_read_and_the_lag_ends_at_zero(bench: Bench) -> None:
     """Guards: markers of transactions are no records, so the lag of such a topic ends at 0."""
     await bench.create()
@@ -73,6 +74,9 @@ async def test_every_compression_is_read(bench: Bench, compression: str) -> None
         reader.intake.settle()
 
 
+@pytest.mark.regression(
+    "aiokafka: a cancelled getmany switches its own watch over idle members off for ever"
+)
 async def test_a_cancelled_run_leaves_the_poll_to_end_by_itself(bench: Bench) -> None:
     """Guards: a cancelled `getmany` switches the library's own watch off for ever."""
     await bench.create()
@@ -90,6 +94,7 @@ async def test_a_cancelled_run_leaves_the_poll_to_end_by_itself(bench: Bench) ->
     await bench.until_stored(lambda stored: stored.get(0) == (1, ""))
 
 
+@pytest.mark.regression("aiokafka: throws away what it has fetched of a partition that is paused")
 async def test_no_room_means_no_poll_and_what_was_fetched_is_kept(bench: Bench) -> None:
     """Guards: a paused partition loses what was fetched of it; ours is only not asked for."""
     await bench.create()
@@ -109,6 +114,7 @@ async def test_no_room_means_no_poll_and_what_was_fetched_is_kept(bench: Bench) 
         reader.intake.settle()
 
 
+@pytest.mark.regression("aiokafka: repeats a commit for ever while the coordinator is away")
 async def test_a_commit_to_a_silent_broker_ends_by_its_deadline(tmp_path: Path) -> None:
     """Guards: the library repeats a commit for ever while the coordinator is away."""
     broker = TansuBroker(tmp_path)
@@ -129,6 +135,9 @@ async def test_a_commit_to_a_silent_broker_ends_by_its_deadline(tmp_path: Path) 
         await broker.stop()
 
 
+@pytest.mark.regression(
+    "aiokafka: stop ends with the cancellation of a fetch that it cancelled itself"
+)
 async def test_a_stop_while_a_fetch_waits_to_be_repeated_ends_in_peace(tmp_path: Path) -> None:
     """Guards: the library's `stop` ends with the cancellation of a fetch that it cancelled."""
     broker = TansuBroker(tmp_path)
@@ -153,6 +162,27 @@ async def test_a_stop_while_a_fetch_waits_to_be_repeated_ends_in_peace(tmp_path:
         await broker.stop()
 
 
+async def test_brokers_that_are_silent_are_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "gateway")
+    broker = TansuBroker(tmp_path)
+    await broker.start()
+    try:
+        bench = Bench(broker)
+        await bench.create()
+        async with bench.reading() as reader:
+            await until(lambda: reader.intake.behind == 0, timeout=PATIENCE)
+            broker.freeze()
+            await until(lambda: "no broker has answered for" in caplog.text, timeout=PATIENCE)
+            broker.thaw()
+            await until(lambda: "the brokers answer again" in caplog.text, timeout=PATIENCE)
+            assert caplog.text.count("no broker has answered") == 1
+    finally:
+        await broker.stop()
+
+
+@pytest.mark.regression("aiokafka: a consumer whose fetcher has ended is silent for ever")
 async def test_a_task_of_the_client_that_died_is_seen(bench: Bench) -> None:
     """Guards: a consumer whose fetcher has ended is silent for ever."""
     await bench.create()

@@ -132,6 +132,9 @@ def start_logging(form: LogFormat, level: LogLevel) -> Console:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a text stream
     console = Console(sys.stdout, form)
     logging.basicConfig(handlers=[ConsoleLog(console)], level=level.value.upper(), force=True)
-    for quiet in ("asyncio", "watchfiles", "apscheduler", "aiohttp", "aiokafka"):
+    for quiet in ("asyncio", "watchfiles", "apscheduler", "aiohttp"):
         logging.getLogger(quiet).setLevel(max(logging.WARNING, logging.root.level))
+    if logging.root.level > logging.DEBUG:
+        # It says each of its tries, dozens a second while brokers are away; a source says it once.
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     return console
