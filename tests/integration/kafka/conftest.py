@@ -1,4 +1,4 @@
-"""Apache Kafka, shared by the tests of a module; each has a topic and a group of its own."""
+"""Apache Kafka, shared by all tests of this folder; each has a topic and a group of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.fakes.kafka_broker import ApacheKafka
 from tests.integration.kafka.bench import Bench
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ApacheKafka]:
     if missing := ApacheKafka.missing():
         pytest.skip(missing)

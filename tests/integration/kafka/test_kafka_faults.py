@@ -151,6 +151,7 @@ async def test_replicas_that_come_and_go_repeat_and_lose_nothing(workers: Worker
     assert sum(offset for offset, _ in stored.values()) == count
 
 
+@pytest.mark.regression("aiokafka: holds up to 50 MB of each broker")
 async def test_a_slow_function_with_a_backlog_keeps_the_memory_flat(workers: Workers) -> None:
     workers.delay = 0.5
     await publish_keyed(workers.bench, 80_000, padding=b" " * 1000)
@@ -171,6 +172,7 @@ def resident(pid: int) -> int:
     return int(line.split()[1]) << 10
 
 
+@pytest.mark.regression("aiokafka: a consumer is stuck after its broker was started anew")
 async def test_a_broker_that_is_killed_and_returns_loses_nothing(tmp_path: Path) -> None:
     if missing := ApacheKafka.missing():
         pytest.skip(missing)
@@ -198,6 +200,9 @@ async def test_a_broker_that_is_killed_and_returns_loses_nothing(tmp_path: Path)
         await kafka.stop()
 
 
+@pytest.mark.regression(
+    "aiokafka: a poll waits for the whole rebalance, and a listener that waits for it never ends"
+)
 async def test_a_revoke_waits_for_what_is_in_flight(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -244,6 +249,7 @@ async def test_a_revoke_waits_for_nothing_that_has_not_begun(bench: Bench) -> No
             await bench.until_stored(lambda stored: {*stored.values()} == {(10, "")})
 
 
+@pytest.mark.regression("aiokafka: commits partitions that another has meanwhile")
 async def test_late_ends_of_a_lost_partition_commit_nothing(bench: Bench) -> None:
     bench.settings = replace(bench.settings, revoke_timeout=0.3)
     await bench.create(partitions=2)

@@ -119,6 +119,9 @@ async def test_a_token_of_the_endpoint_is_taken(bench: Bench, guarded: Guarded) 
         assert "hunter2" not in said
 
 
+@pytest.mark.regression(
+    "aiokafka: logs in only as it connects, and a token that ends ends the connection"
+)
 async def test_a_token_is_renewed_before_it_ends(bench: Bench, guarded: Guarded) -> None:
     """Guards: the library logs in only as it connects, and the broker closes what is over."""
     await bench.create()
@@ -136,6 +139,7 @@ async def test_a_token_is_renewed_before_it_ends(bench: Bench, guarded: Guarded)
             assert reader.offsets() == [*range(6)]
 
 
+@pytest.mark.regression("aiokafka: takes the answer to a refused token for a login")
 async def test_a_token_that_the_brokers_refuse_is_the_users_to_mend(
     bench: Bench, guarded: Guarded
 ) -> None:

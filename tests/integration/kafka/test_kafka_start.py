@@ -15,6 +15,7 @@ from tests.fakes.nats_server import free_port
 from tests.integration.kafka.bench import Bench, unique
 
 
+@pytest.mark.regression("aiokafka: a new group begins behind what is there")
 async def test_a_new_group_begins_with_the_earliest(bench: Bench) -> None:
     await bench.create(partitions=2)
     await bench.publish(20)
@@ -112,6 +113,7 @@ async def test_topics_of_a_pattern_are_found_also_later(bench: Bench) -> None:
         reader.intake.settle()
 
 
+@pytest.mark.regression("aiokafka: every rebalance revokes all, also what comes back at once")
 @pytest.mark.regression("Fission: the end of a claim is read as a message without content")
 async def test_what_is_in_flight_stays_ours_over_a_rebalance(bench: Bench) -> None:
     """Guards: every rebalance revokes everything, also what comes back at once."""

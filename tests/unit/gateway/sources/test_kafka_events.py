@@ -110,6 +110,7 @@ def test_a_binary_tombstone_has_no_data() -> None:
     assert event(None, headers=headers).data is None
 
 
+@pytest.mark.regression("aiokafka: a record that cannot be decoded stops its partition")
 def test_a_broken_event_is_wrapped_and_says_why() -> None:
     one = event(b"{", headers=[("content-type", b"application/cloudevents+json"), ("a", b"b")])
     assert one.id == "orders/3/42"
