@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from tests.faults.feeds import CALLS, HELD
 from tests.faults.gateways import GatewayProcess
 from tests.faults.letters import HttpTarget
 from tests.faults.stage import PACE, SLOW, Stage
 from tests.faults.verdict import Promise
+from tests.support.waiting import until
 
 TIMEOUT = 2.0
 """Of an attempt, where the function hangs. Seconds."""
@@ -61,9 +63,13 @@ async def _joined(stage: Stage) -> GatewayProcess:
     """Start one more gateway, and keep all of them busy until it has its share."""
     stage.function.pace = SLOW
     gateway = await stage.start()
-    while not gateway.metrics.get("tidegate_received_total"):
+
+    def shares() -> bool:
+        return bool(gateway.metrics.get("tidegate_received_total"))
+
+    while not shares():
+        await until(lambda: shares() or stage.left <= 4 * TRICKLE, stage.sizes.deadline)
         await stage.publish(TRICKLE)
-        await stage.until_function(lambda: stage.left <= 4 * TRICKLE)
     stage.function.pace = PACE
     return gateway
 
@@ -83,7 +89,7 @@ async def _broker_goes(stage: Stage, away: float) -> Promise:
     await stage.publish(half)
     await stage.start()
     await stage.until_taken(stage.moment(0.05, 0.4))
-    async with stage.disturbed("the broker was away"):
+    async with stage.disturbed("the broker was away", HELD):
         await stage.feed.leave()
         await asyncio.sleep(away)  # the fault itself
         await stage.feed.come_back()
@@ -111,10 +117,9 @@ async def the_function_hangs(stage: Stage) -> Promise:
     await stage.publish(stage.sizes.events)
     await stage.start()
     await stage.until_taken(stage.moment(0.1, 0.5))
-    async with stage.disturbed("the function hung"):
+    async with stage.disturbed("the function hung", CALLS):
         stage.function.hang()
-        calls = stage.policy.concurrency + 1
-        await stage.until_function(lambda: stage.function.hung >= calls)
+        await stage.until_function(lambda: stage.function.hung > CALLS)
         stage.function.recover()
     await stage.finish()
     return Promise()

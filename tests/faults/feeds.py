@@ -11,8 +11,8 @@ from pathlib import Path
 import nats
 from aiokafka import AIOKafkaProducer
 
-from gateway.settings import KafkaSettings, KinesisSettings, LimitSettings, NatsSettings, Settings
-from tests.fakes.kafka_broker import KafkaBroker
+from gateway.settings import KafkaSettings, KinesisSettings, NatsSettings, Settings
+from tests.fakes.kafka_broker import AdminClient, KafkaBroker
 from tests.fakes.kinesis_server import REGION, KinesisServer
 from tests.fakes.nats_server import NatsServer
 from tests.faults.orders import Order
@@ -28,6 +28,9 @@ from tidegate.api.subscription import (
 HELD = 256
 """Orders that one gateway may hold at most: what of a crash or an outage can be bounded by."""
 
+CALLS = 16
+"""Orders that one gateway brings to the function at once."""
+
 IN_A_ROW = 500
 """Orders that are published before the broker has confirmed the first."""
 
@@ -41,6 +44,9 @@ class Feed(ABC):
 
     reach: float
     """Seconds for which an order may be taken and its end not noted yet, on a machine in need."""
+
+    killed: int | None = None
+    """Orders that a gateway's end may repeat; None where only `reach` says how many."""
 
     strays = 0
     """Orders that may leave their place for each reader that goes, or broker that does."""
@@ -64,6 +70,10 @@ class Feed(ABC):
     def source(self) -> SourceSpec:
         """Return what a subscription reads."""
 
+    async def unnoted(self, published: int) -> int:
+        """Return how many of the `published` orders the broker still takes for unread."""
+        return 0
+
     @abstractmethod
     async def leave(self) -> None:
         """Take the broker away."""
@@ -86,6 +96,7 @@ class NatsFeed(Feed):
 
     kind = "NATSTrigger"
     reach = 1.0
+    killed = 4 * CALLS
     strays = HELD
     hand_over = 2.0
 
@@ -116,6 +127,14 @@ class NatsFeed(Feed):
         consumer = JetStreamConsumer("hello", ack_wait=self.hand_over, max_ack_pending=HELD)
         return NatsSubject("orders.*", "workers", jetstream=consumer)
 
+    async def unnoted(self, published: int) -> int:
+        client = await nats.connect(self._server.url)
+        try:
+            state = await client.jetstream().consumer_info("ORDERS", "hello")
+        finally:
+            await client.close()
+        return int(state.num_pending or 0) + int(state.num_ack_pending or 0)
+
     def adapt(self, settings: Settings) -> Settings:
         return replace(settings, nats=NatsSettings(url=self._server.url))
 
@@ -140,6 +159,7 @@ class KafkaFeed(Feed):
     def __init__(self, broker: KafkaBroker) -> None:
         self._broker = broker
         self._topic = f"orders-{uuid.uuid4().hex[:8]}"
+        self._group = f"group-{self._topic}"
 
     async def open(self) -> None:
         await self._broker.create_topic(self._topic, PARTITIONS)
@@ -154,7 +174,13 @@ class KafkaFeed(Feed):
             await producer.flush()
 
     def source(self) -> SourceSpec:
-        return KafkaTopic(self._topic, f"group-{self._topic}")
+        return KafkaTopic(self._topic, self._group)
+
+    async def unnoted(self, published: int) -> int:
+        async with AdminClient(self._broker.address) as admin:
+            offsets = await admin.list_consumer_group_offsets(self._group)
+        noted: int = sum(one.offset for one in offsets.values())
+        return published - noted
 
     def adapt(self, settings: Settings) -> Settings:
         kafka = KafkaSettings((self._broker.address,), session_timeout=self.hand_over)
@@ -211,6 +237,3 @@ class KinesisFeed(Feed):
     async def close(self) -> None:
         await self._relay.cut()
         await self._server.stop()
-
-
-LIMITS = LimitSettings(queued_events=HELD)

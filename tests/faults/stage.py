@@ -12,8 +12,14 @@ from pathlib import Path
 
 import aiohttp
 
-from gateway.settings import AdminSettings, DeadLetterSettings, HttpSettings, Settings
-from tests.faults.feeds import LIMITS, Feed
+from gateway.settings import (
+    AdminSettings,
+    DeadLetterSettings,
+    HttpSettings,
+    LimitSettings,
+    Settings,
+)
+from tests.faults.feeds import CALLS, HELD, Feed
 from tests.faults.function import FailingFunction, served
 from tests.faults.gateways import PERIOD, GatewayProcess, gateway_process
 from tests.faults.letters import FileTarget, HttpTarget
@@ -37,6 +43,7 @@ POLICY = DeliveryPolicy(
     timeout=20.0,
     on_exhausted=OnExhausted.DEAD_LETTER,
     ordering=Ordering.KEY,
+    concurrency=CALLS,
 )
 
 
@@ -95,14 +102,14 @@ class Stage:
 
     async def kill(self, gateway: GatewayProcess) -> None:
         """End a gateway by SIGKILL."""
-        async with self.disturbed(f"{gateway.name} was killed"):
+        async with self.disturbed(f"{gateway.name} was killed", self.feed.killed):
             await gateway.kill()
         self.killed += 1
 
     async def stop(self, gateway: GatewayProcess) -> None:
         """Drain a gateway."""
         if self.feed.forgetful:
-            async with self.disturbed(f"{gateway.name} was drained"):
+            async with self.disturbed(f"{gateway.name} was drained", HELD):
                 await gateway.stop()
         else:
             await gateway.stop()
@@ -110,8 +117,8 @@ class Stage:
         assert gateway.process.returncode == 0, gateway.log.read_text()
 
     @asynccontextmanager
-    async def disturbed(self, name: str) -> AsyncIterator[None]:
-        """Note what is done in the block as the cause of what it may repeat."""
+    async def disturbed(self, name: str, limit: int | None = None) -> AsyncIterator[None]:
+        """Note what is done in the block as the cause of at most `limit` repetitions."""
         begin = time.monotonic()
         try:
             yield
@@ -119,7 +126,7 @@ class Stage:
             self._tell(f"{name} (for {time.monotonic() - begin:.3f} s)")
             # What the function was at when it happened is taken a moment later.
             end = time.monotonic() + self.function.pace + self.feed.reach
-            self.disturbances.append(Disturbance(name, begin, end, self.feed.reach))
+            self.disturbances.append(Disturbance(name, begin, end, self.feed.reach, limit))
 
     @property
     def taken(self) -> int:
@@ -156,6 +163,8 @@ class Stage:
             if gateway.running:
                 await self._settled(gateway)
                 await self.stop(gateway)
+        unnoted = await self.feed.unnoted(len(self.published))
+        assert not unnoted, f"the broker would bring {unnoted} orders again, though all have ended"
 
     def _all_written(self) -> bool:
         return len(set(self.target.written())) >= len(self.poison)
@@ -188,19 +197,21 @@ class Stage:
             f"{len(set(run.letters))} dead letters, at most {mebibytes(run.resident)} "
             f"(grown by {mebibytes(run.growth)})"
         )
-        assert not wrong, "\n".join([*wrong, figures, *self.events, self._replay()])
+        assert not wrong, "\n".join([*wrong, figures])
         return figures
 
     def _tell(self, event: str) -> None:
         self.events.append(f"{time.monotonic():.3f}: {event}, {self.taken} were taken")
 
-    def _replay(self) -> str:
+    def account(self) -> str:
+        """Say what was done when, and how to do it again."""
         seed = self.scene.seed.partition("/")[0]
-        return f"to replay it, set TIDEGATE_FAULTS_SEED={seed}; the logs are in {self.scene.folder}"
+        replay = f"to replay it, set TIDEGATE_FAULTS_SEED={seed}"
+        return "\n".join([*self.events, f"{replay}; the logs are in {self.scene.folder}"])
 
     def _plan(self, folder: Path) -> Plan:
         settings = Settings(
-            limits=LIMITS,
+            limits=LimitSettings(queued_events=HELD),
             http=HttpSettings(port=0),
             admin=AdminSettings(port=0),
             dead_letters=DeadLetterSettings(folder),
@@ -232,6 +243,9 @@ async def stage(scene: Scene, target: FileTarget | HttpTarget) -> AsyncIterator[
         watching = asyncio.create_task(one.watch(), name="samples")
         try:
             yield one
+        except (AssertionError, TimeoutError) as error:
+            error.add_note(one.account())
+            raise
         finally:
             watching.cancel()
             await asyncio.wait({watching})

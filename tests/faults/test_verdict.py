@@ -81,6 +81,16 @@ def test_a_repetition_needs_a_fault_that_explains_it(
     assert "1 repetitions have no cause: a/2 at" in said(replace(run, disturbances=[]))
 
 
+def test_a_fault_explains_no_more_repetitions_than_its_limit() -> None:
+    run = replace(GOOD, taken=[*GOOD.taken, Taken(TWO, 3.0), Taken(THREE, 3.0)])
+    kill = replace(KILL, reach=2.0, limit=2)
+    assert said(replace(run, disturbances=[kill])) == ""
+    less = replace(kill, limit=1)
+    assert (
+        said(replace(run, disturbances=[less])) == "2 orders were repeated since killed, 1 may be"
+    )
+
+
 def test_a_repetition_is_no_matter_of_order() -> None:
     run = replace(GOOD, taken=[*GOOD.taken, Taken(ONE, 3.0)])
     assert run.strays == []

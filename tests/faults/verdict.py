@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from tests.faults.orders import Order
 
@@ -30,6 +29,8 @@ class Disturbance:
     begin: float
     end: float
     reach: float
+    limit: int | None = None
+    """How many repetitions it may be the cause of, where that can be said."""
 
     def explains(self, first: float, again: float) -> bool:
         """Whether an order that was taken at `first` may be taken once more."""
@@ -141,17 +142,35 @@ def _order(run: Run, promise: Promise) -> Iterator[str]:
 
 
 def _repetition(run: Run, _: Promise) -> Iterator[str]:
-    calls: dict[Order, list[float]] = defaultdict(list)
-    for one in run.taken:
-        calls[one.order].append(one.time)
     wrong = [
         f"{order.key}/{order.number} at {first:.3f} and {again:.3f}"
-        for order, times in calls.items()
-        for first, again in pairwise(times)
-        if not any(one.explains(first, again) for one in run.disturbances)
+        for order, first, again in _repetitions(run)
+        if _cause(run, first, again) is None
     ]
     if wrong:
         yield f"{len(wrong)} repetitions have no cause: {'; '.join(wrong[:SHOWN])}"
+
+
+def _excess(run: Run, _: Promise) -> Iterator[str]:
+    counted = Counter(_cause(run, first, again) for _, first, again in _repetitions(run))
+    for cause, count in counted.items():
+        if cause is not None and cause.limit is not None and count > cause.limit:
+            yield f"{count} orders were repeated since {cause.name}, {cause.limit} may be"
+
+
+def _repetitions(run: Run) -> Iterator[tuple[Order, float, float]]:
+    """Yield each order that was taken again, with the time before and that time."""
+    last: dict[Order, float] = {}
+    for order, time in ((one.order, one.time) for one in run.taken):
+        if order in last:
+            yield order, last[order], time
+        last[order] = time
+
+
+def _cause(run: Run, first: float, again: float) -> Disturbance | None:
+    """Return the latest fault that explains a repetition."""
+    causes = (one for one in run.disturbances if one.explains(first, again))
+    return max(causes, key=lambda one: one.begin, default=None)
 
 
 def _balance(run: Run, _: Promise) -> Iterator[str]:
@@ -169,7 +188,7 @@ def _memory(run: Run, promise: Promise) -> Iterator[str]:
         yield f"memory grew by {mebibytes(run.growth)}, {mebibytes(promise.growth)} are allowed"
 
 
-_CHECKS = (_loss, _condemned, _letters, _order, _repetition, _balance, _memory)
+_CHECKS = (_loss, _condemned, _letters, _order, _repetition, _excess, _balance, _memory)
 
 
 def _growth(life: Sequence[int]) -> int:
