@@ -56,7 +56,7 @@ async def replicas_come_and_go(stage: Stage) -> Promise:
     await stage.until_taken(stage.taken + stage.chance.randrange(part // 2))
     await stage.kill(second)
     await stage.finish()
-    return Promise(strays=2 * stage.feed.strays)
+    return Promise(strays=stage.feed.shared_strays)
 
 
 async def _joined(stage: Stage) -> GatewayProcess:

@@ -51,6 +51,9 @@ class Feed(ABC):
     strays = 0
     """Orders that may leave their place for each reader that goes, or broker that does."""
 
+    shared_strays: int | None = 0
+    """The same while two gateways read; None where that has no order."""
+
     forgetful = False
     """Whether an orderly stop, too, repeats what ended ahead of an older order: only the position
     of the oldest one that did not end is kept."""
@@ -98,6 +101,7 @@ class NatsFeed(Feed):
     reach = 1.0
     killed = 4 * CALLS
     strays = HELD
+    shared_strays = None
     hand_over = 2.0
 
     def __init__(self, folder: Path) -> None:

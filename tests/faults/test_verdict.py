@@ -20,9 +20,9 @@ GOOD = Run(
 KILL = Disturbance("killed", begin=2.5, end=2.6, reach=1.0)
 
 
-def said(run: Run, **promise: int) -> str:
+def said(run: Run, **promise: int | None) -> str:
     """Return the complaints as one text."""
-    return "\n".join(complaints(run, Promise(**promise)))
+    return "\n".join(complaints(run, replace(Promise(), **promise)))
 
 
 def test_a_run_in_which_all_went_well_is_not_complained_of() -> None:
@@ -53,6 +53,7 @@ def test_an_order_that_comes_after_a_later_one_of_its_key_is_told() -> None:
     run = replace(GOOD, taken=[GOOD.taken[1], GOOD.taken[0], GOOD.taken[2]])
     assert said(run) == "1 orders came after a later one of their key, 0 may: a/0"
     assert said(run, strays=1) == ""
+    assert said(run, strays=None) == ""
 
 
 def test_orders_of_different_keys_have_no_order() -> None:

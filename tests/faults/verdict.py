@@ -50,8 +50,8 @@ class Sample:
 class Promise:
     """What a run is held to, beside losing nothing."""
 
-    strays: int = 0
-    """Orders that may be taken for the first time after a later one of their key."""
+    strays: int | None = 0
+    """Orders that may be taken for the first time after a later one of their key; None: all."""
 
     letters_repeated: int = 0
     """Dead letters that may be written twice: those under way when a gateway was killed."""
@@ -134,7 +134,7 @@ def _letters(run: Run, promise: Promise) -> Iterator[str]:
 
 def _order(run: Run, promise: Promise) -> Iterator[str]:
     strays = run.strays
-    if len(strays) > promise.strays:
+    if promise.strays is not None and len(strays) > promise.strays:
         yield (
             f"{len(strays)} orders came after a later one of their key, {promise.strays} may: "
             f"{_some(strays)}"
