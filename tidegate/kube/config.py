@@ -76,6 +76,11 @@ class _Login:
 
     async def renew(self, *, anew: bool = False) -> None:
         """Have the library log in, unless what it has is still good. Raises `AccessError`."""
+        # In a thread, with a loop of its own there: the library reads files as it goes.
+        await asyncio.to_thread(lambda: asyncio.run(self._log_in(anew)))
+        self._renewed_at = asyncio.get_running_loop().time()
+
+    async def _log_in(self, anew: bool) -> None:
         try:
             async with asyncio.timeout(_DEADLINE):
                 if self._loader is None or anew:
@@ -92,7 +97,6 @@ class _Login:
                 " more; use a token, a certificate or a plugin"
             )
         self.namespace = self._loader.current_context["context"].get("namespace") or "default"
-        self._renewed_at = asyncio.get_running_loop().time()
 
     def _bearer(self) -> str:
         return str(self.settings.api_key.get(_BEARER, "")).removeprefix("Bearer ")
