@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from tidegate.kube.objects import Object
 from tidegate.kube.status import Refusal, error_from
 
 _REFUSAL_LIMIT = 64 * 1024
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 5, "TCP_USER_TIMEOUT": 40_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,9 @@ class ClientSettings:
     answer_limit: int = 32 * 1024 * 1024
     """Bytes of one answer; an object has at most 1.5 MiB in etcd, 3 MiB on the way to it."""
 
-    silence: float = 75.0
-    """How long a watch may say nothing; with bookmarks it speaks once a minute."""
+    silence: float = 150.0
+    """How long a watch may say nothing. A server sends its first bookmark after up to two minutes,
+    then one a minute; that a peer has died is noticed by keep-alives long before that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Transport:
     async def __aenter__(self) -> Self:
         # No limit of the pool: watches hold their connections for minutes, and requests have slots.
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=aiohttp.TCPConnector(limit=0, socket_factory=_kept_alive),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             headers={"accept": "application/json", "accept-encoding": "identity"},
@@ -140,6 +143,17 @@ class Transport:
             proxy=self._access.proxy,
             timeout=aiohttp.ClientTimeout(sock_connect=self.settings.connect_timeout),
         )
+
+
+def _kept_alive(address: aiohttp.AddrInfoType) -> socket.socket:
+    """Make a socket that notices within 40 s that its peer is gone, also while nothing is sent."""
+    made = socket.socket(*address[:3])
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        option = getattr(socket, name, None)  # not every system has each of them
+        if option is not None:
+            made.setsockopt(socket.IPPROTO_TCP, option, value)
+    return made
 
 
 @contextmanager
