@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import signal
 import ssl
 import subprocess
@@ -61,8 +62,7 @@ class KubeServer:
         """Start both processes and return when the API server is ready."""
         self.port = free_port()
         self._etcd_ports = (free_port(), free_port())
-        self._etcd = self._spawn("etcd", [str(self._binaries.etcd), *self._etcd_flags()])
-        self.start_api()
+        self._start()
 
     def stop(self) -> None:
         """End both processes and wait for them."""
@@ -82,6 +82,12 @@ class KubeServer:
     def kill_api(self) -> None:
         """End the API server as a crash would; etcd stays."""
         _end(self._api)
+
+    def start_over(self) -> None:
+        """Lose all data, as a cluster does that is restored from an old backup."""
+        self.stop()
+        shutil.rmtree(self.folder / "etcd")
+        self._start()
 
     def freeze_api(self) -> None:
         """Stop the API server without ending it: connections stay and nothing answers."""
@@ -138,6 +144,10 @@ class KubeServer:
         (folder / "namespace").write_text("default")
         return {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(self.port)}
 
+    def _start(self) -> None:
+        self._etcd = self._spawn("etcd", [str(self._binaries.etcd), *self._etcd_flags()])
+        self.start_api()
+
     def _kubeconfig(self, users: dict[str, object]) -> dict[str, object]:
         cluster = {"server": self.url, "certificate-authority": str(self.authority)}
         return {
@@ -155,7 +165,10 @@ class KubeServer:
         self._authority.cert_pem.write_to_path(str(self.authority))
         server = self._authority.issue_cert("127.0.0.1", "localhost")
         admin = self._authority.issue_cert(
-            common_name="admin-by-certificate", organization_name="system:masters"
+            # Without a name of a host in it, Go refuses the certificate.
+            "admin.example.com",
+            common_name="admin-by-certificate",
+            organization_name="system:masters",
         )
         for name, pair in {"server": server, "admin": admin}.items():
             pair.private_key_pem.write_to_path(str(self.folder / f"{name}.key"))

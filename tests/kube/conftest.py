@@ -1,0 +1,34 @@
+"""Tests on the real API server alone: what a double cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.installed import NotToBeHad
+from tests.fakes.kube_binaries import kube_binaries
+from tests.fakes.kube_server import KubeServer
+from tidegate.kube.client import KubeClient, connected
+
+
+@pytest.fixture
+async def client(kube_server: KubeServer) -> AsyncIterator[KubeClient]:
+    """An administrator's client of the server that all tests share."""
+    async with connected(kube_server.access()) as one:
+        yield one
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[KubeServer]:
+    """A server of this test alone, for what others would not survive."""
+    try:
+        server = KubeServer(kube_binaries(), tmp_path / "kube")
+    except NotToBeHad as error:
+        pytest.skip(str(error))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
