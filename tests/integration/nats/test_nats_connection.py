@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from nats.aio.client import Client
+from nats.errors import SlowConsumerError
 
 from gateway.nats.connection import Connection, Server
 from tests.fakes.nats_server import NatsServer
@@ -88,3 +89,38 @@ async def test_a_subscription_whose_messages_nobody_took_is_gone(
     await client.publish("bills", b"x")
     await stays.intake.received(1)
     assert len(leaves.intake.deliveries) == 1, "pushed after the end of reading"
+
+
+@pytest.mark.regression("nats-py: after sixty attempts in vain the client is closed for ever")
+async def test_a_server_that_stays_away_for_long_is_read_again(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.nats.connection.RECONNECT_WAIT", (0.002, 0.002))
+    one = Connection(Server(server.url))
+    await one.open()
+    server.kill()
+    await server.ended()
+    await until(lambda: one.client._current_server.reconnects > 70, 30)
+    assert not one.client.is_closed
+    await server.start()
+    async with asyncio.timeout(15):
+        await one.online.wait()
+    await still_reads(one)
+    await one.close()
+
+
+@pytest.mark.regression("nats-py: a callback that raises ends the reconnecting for ever")
+async def test_no_callback_raises_whatever_it_is_told(connection: Connection) -> None:
+    broken = UnicodeDecodeError("utf-8", b"x", 0, 1, "broken")
+    for error in (Exception(), SlowConsumerError("s", "r", 1, None), OSError(104, "reset"), broken):
+        await connection._on_error(error)
+    await connection._on_disconnected()
+    await connection._on_disconnected()
+    await connection._on_reconnected()
+    await still_reads(connection)
+
+
+@pytest.mark.regression("nats-py: a link that is half open is seen after four minutes")
+async def test_a_dead_link_is_looked_for_every_twenty_seconds(connection: Connection) -> None:
+    options = connection.client.options
+    assert (options["ping_interval"], options["max_outstanding_pings"]) == (20.0, 2)

@@ -44,6 +44,7 @@ async def test_a_message_becomes_an_event_of_its_subject(bench: Bench, client: C
     assert not running.source.redelivers
 
 
+@pytest.mark.regression("nats-py: a subscription has one message at a time in its callback")
 async def test_replicas_of_one_queue_share_the_messages(bench: Bench, client: Client) -> None:
     first, second = await listening(bench), await listening(bench)
     for number in range(200):
@@ -79,6 +80,9 @@ async def test_who_asks_is_told_of_a_failure(
     assert reply.headers["Nats-Service-Error"]
 
 
+@pytest.mark.regression(
+    "nats-py: a slow consumer is told of each message that it lost, in the read loop"
+)
 async def test_what_a_full_intake_cannot_take_is_lost_counted_and_said_once(
     server: NatsServer, client: Client, caplog
 ) -> None:
@@ -105,6 +109,9 @@ async def test_what_a_full_intake_cannot_take_is_lost_counted_and_said_once(
     await connection.close()
 
 
+@pytest.mark.regression(
+    "nats-py: a drain lets its PING overtake the UNSUB and loses what comes between"
+)
 async def test_reading_stops_and_what_the_client_had_is_still_pushed(
     bench: Bench, client: Client
 ) -> None:

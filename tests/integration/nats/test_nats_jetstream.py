@@ -6,6 +6,7 @@ import asyncio
 import json
 
 import nats
+import pytest
 from nats.aio.client import Client
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
@@ -82,6 +83,7 @@ async def test_a_released_message_comes_again_with_the_attempts_that_were_made(
     assert (again.event.id, again.attempts) == ("ORDERS:1", 3)
 
 
+@pytest.mark.regression("OpenFaaS: work that takes longer than ack_wait is done twice")
 async def test_a_function_slower_than_ack_wait_gets_its_message_once(
     bench: Bench, client: Client
 ) -> None:
@@ -112,6 +114,7 @@ async def test_credit_bounds_what_is_read_of_a_backlog(bench: Bench, client: Cli
     assert len(intake.deliveries) == 20_000
 
 
+@pytest.mark.regression("nats-py: a pull subscription drops what is beyond its pending bytes")
 async def test_bytes_bound_what_is_asked_for(server: NatsServer, client: Client) -> None:
     bench = Bench(server.url, LimitSettings(queued_events=1000, queued_bytes=2 * 1024 * 1024))
     await client.jetstream().add_stream(name="ORDERS", subjects=["orders"])
@@ -147,6 +150,9 @@ async def test_lag_is_what_the_stream_still_holds(bench: Bench, client: Client) 
     assert intake.last_lag == 40
 
 
+@pytest.mark.regression(
+    "nats-py: a drain with pull subscriptions hangs until its timeout, then drops"
+)
 async def test_a_stop_of_reading_loses_nothing_and_lets_the_rest_be_settled(
     bench: Bench, client: Client
 ) -> None:
@@ -163,6 +169,9 @@ async def test_a_stop_of_reading_loses_nothing_and_lets_the_rest_be_settled(
     assert len(set(running.intake.bodies()) | set(successor.intake.bodies())) == 500
 
 
+@pytest.mark.regression(
+    "nats-py: what a cancelled fetch asked for comes to nobody until ack_wait is over"
+)
 async def test_messages_on_their_way_when_reading_stops_are_handed_back_at_once(
     bench: Bench, client: Client
 ) -> None:
@@ -179,6 +188,7 @@ async def test_messages_on_their_way_when_reading_stops_are_handed_back_at_once(
     await successor.intake.received(2001, 5)  # well below ack_wait, which is 30 s
 
 
+@pytest.mark.regression("nats-py: pulling does not go on after a restart of the server")
 async def test_kill_and_restart_under_load_lose_nothing(
     bench: Bench, server: NatsServer, client: Client
 ) -> None:
@@ -191,6 +201,9 @@ async def test_kill_and_restart_under_load_lose_nothing(
     assert {int(body) for body in running.intake.bodies()} == set(range(3000))
 
 
+@pytest.mark.regression(
+    "nats-py: acknowledgements are not awaited, and get lost while the server is away"
+)
 async def test_a_server_that_stays_away_is_read_again_and_late_settlements_reach_it(
     bench: Bench, server: NatsServer, client: Client
 ) -> None:
@@ -221,6 +234,7 @@ async def test_a_source_that_ends_while_the_server_is_away_leaves_nothing_behind
     assert len(client._subs) == before - 1
 
 
+@pytest.mark.regression("nats-py: a consumer deleted during a fetch looks like an empty stream")
 async def test_a_consumer_deleted_under_us_is_made_anew_where_it_was(
     bench: Bench, client: Client, caplog
 ) -> None:
@@ -275,6 +289,7 @@ async def test_no_stream_is_the_users_to_mend(bench: Bench) -> None:
     )
 
 
+@pytest.mark.regression("nats-py: a changed ack_wait of an existing durable has no effect")
 async def test_a_changed_ack_wait_updates_the_durable_and_says_so(
     bench: Bench, client: Client, caplog
 ) -> None:
@@ -326,6 +341,7 @@ async def test_filter_subjects_choose_inside_a_stream(bench: Bench, client: Clie
     assert running.intake.bodies() == [b"orders.eu", b"orders.us"]
 
 
+@pytest.mark.regression("nats-py: a fetch that finds nothing is an error")
 async def test_heartbeats_show_life_on_a_quiet_stream(bench: Bench) -> None:
     running = await made(bench)
     await running.intake.until(lambda: running.intake.polls > 1, 12)
@@ -346,6 +362,7 @@ async def test_a_domain_is_read_through_its_prefix_and_is_part_of_the_identity(t
     await server.stop()
 
 
+@pytest.mark.regression("nats-py: a server that falls silent is noticed after four minutes")
 async def test_a_server_that_falls_silent_is_doubted_and_read_again(
     server: NatsServer, client: Client, caplog
 ) -> None:

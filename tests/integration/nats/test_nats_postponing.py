@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from nats.aio.client import Client
 
 from gateway.core.delivery import Answer, Delivery, Outcome
@@ -54,6 +55,7 @@ async def test_a_delay_beyond_ack_wait_is_kept(bench: Bench, client: Client) -> 
     assert asyncio.get_running_loop().time() - since >= 2.0
 
 
+@pytest.mark.regression("NATS: the BackOff of a consumer does not apply to what is handed back")
 async def test_others_are_read_while_a_message_is_postponed(bench: Bench, client: Client) -> None:
     await client.jetstream().add_stream(name="ORDERS", subjects=["orders"])
     await publish(client, 3)
@@ -78,6 +80,7 @@ async def test_a_postponed_message_outlives_the_gateway_and_the_server(
     assert again.event.id == "ORDERS:1"
 
 
+@pytest.mark.regression("NATS: the delivery count takes releases for attempts")
 async def test_releases_use_up_no_attempts(bench: Bench, client: Client) -> None:
     running = await one_received(bench, client)
     for count in range(2, 8):
