@@ -117,6 +117,19 @@ def test_what_is_not_json_is_told_with_its_field(text: str) -> None:
     assert not (isinstance(document.value["v"], float) and math.isinf(document.value["v"]))
 
 
+@pytest.mark.parametrize("line", ["# why\n", "   \n", "\n"])
+def test_long_comments_before_the_first_document_are_read_at_once(line: str) -> None:
+    found, problems = documents(f"{line * 10_000}a: 1\n---\nb: 2\n", "m.yaml")
+    assert [one.value for one in found] == [{"a": 1}, {"b": 2}]
+    assert problems == []
+
+
+def test_comments_alone_are_no_document() -> None:
+    found, problems = documents("%YAML 1.1\n# why\n\n---\na: 1\n", "m.yaml")
+    assert [one.value for one in found] == [{"a": 1}]
+    assert problems == []
+
+
 def test_lines_are_those_of_the_keys() -> None:
     (_, document), _ = documents("---\na: 1\n---\n\nb:\n  - c\n  - d: e\n", "f.yaml")
     assert document.lines[("b",)] == 5
