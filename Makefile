@@ -22,7 +22,7 @@ slow: .venv/dev  ## Run the longer forms of the fault tests.
 	$(BIN)/pytest -m slow
 
 faults: .venv/dev  ## Every fault on real brokers with 100,000 events: hours; see docs/faults.md.
-	TIDEGATE_FAULTS=long $(BIN)/pytest tests/faults --timeout=7200
+	TIDEGATE_FAULTS=long $(BIN)/pytest tests/faults
 
 lint: .venv/dev  ## Style, types and the direction of imports.
 	$(BIN)/ruff check .

@@ -158,7 +158,7 @@ class KafkaFeed(Feed):
 
     kind = "KafkaTrigger"
     reach = 1.5
-    hand_over = 4.0
+    hand_over = 6.0
 
     def __init__(self, broker: KafkaBroker) -> None:
         self._broker = broker

@@ -40,7 +40,7 @@ def seed() -> str:
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.timeout(20 * SIZES.deadline)
+@pytest.mark.timeout(4 * SIZES.deadline)
 @pytest.mark.parametrize(("case", "source"), COMBINATIONS)
 async def test_nothing_is_lost_when(
     case: cases.Case,
