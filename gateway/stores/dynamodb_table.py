@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import botocore.exceptions
@@ -20,8 +21,14 @@ logger = logging.getLogger(__name__)
 
 KEY = "leaseKey"
 
-CALL_TIMEOUT = 5.0
-"""For one request, its repetitions included: a lease must be renewed within a third of 10 s."""
+CALL_TIMEOUT = 4.0
+"""For one call, its repetitions included: a lease must be renewed in time after one that hung."""
+
+TRIES = 3
+"""Requests of one call, when DynamoDB throttles or cannot be reached."""
+
+BACKOFF = 0.05
+"""Seconds before the second request; doubles, with jitter. The client would wait far longer."""
 
 MAKING_TIMEOUT = 60.0
 """For a new table to become active; AWS needs some ten seconds."""
@@ -74,10 +81,20 @@ class LeaseTable:
         where = f"{doing} the leases of DynamoDB table {self.name}"
         try:
             async with asyncio.timeout(CALL_TIMEOUT):
-                client = await self._connected()
-                return await getattr(client, operation)(**request)
+                for number in range(TRIES - 1):
+                    with suppress(SourceUnavailable):
+                        return await self._request(where, operation, request)
+                    await asyncio.sleep(BACKOFF * 2**number * random.uniform(0.5, 1.0))
+                return await self._request(where, operation, request)
         except TimeoutError as error:
             raise SourceUnavailable(f"{where}: no answer within {CALL_TIMEOUT:g} s") from error
+
+    async def _request(self, where: str, operation: str, request: Mapping[str, Any]) -> Any:
+        try:
+            client = await self._connected()
+            return await getattr(client, operation)(**request)
+        except TimeoutError:
+            raise
         except botocore.exceptions.ClientError as error:
             raise self._verdict(where, error) from error
         except (OSError, botocore.exceptions.BotoCoreError) as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +32,8 @@ from tests.support.gateways import DictSecrets
 from tests.support.intake import RecordingIntake
 from tidegate.api.subscription import KinesisStream, SecretRef, Subscription
 
+logger = logging.getLogger(__name__)
+
 SECRETS = DictSecrets({("default", "aws"): {name: value.encode() for name, value in KEYS.items()}})
 FAST = Timing(
     period=8,
@@ -42,7 +45,7 @@ FAST = Timing(
 )
 """Everything happens soon, and no lease runs out because the machine is busy."""
 
-FAILOVER = replace(FAST, period=2.5)
+FAILOVER = replace(FAST, period=4)
 """For tests that wait until a lease has run out."""
 
 
@@ -168,6 +171,22 @@ async def reading(
     try:
         yield one
     finally:
-        with suppress(SourceUnavailable) if fails else nullcontext():
-            await one.stop_reading()
-        await source.close()
+        try:
+            with suppress(SourceUnavailable) if fails else nullcontext():
+                await one.stop_reading()
+        finally:
+            await source.close()
+
+
+async def read_on(make: Callable[[], KinesisSource], intake: RecordingIntake) -> None:
+    """Read until cancelled; make another source after a failure, as a supervisor does."""
+    while True:
+        source = make()
+        try:
+            await source.run(intake)
+        except SourceUnavailable as error:
+            logger.warning("reading on: %s", error)
+            intake.release(intake.unsettled)
+            await asyncio.sleep(0.2)
+        finally:
+            await source.close()

@@ -141,8 +141,6 @@ async def open_client(
     session: AioSession, service: str, account: Account, stack: AsyncExitStack
 ) -> Any:
     """Open a client of `service` that lives as long as `stack`."""
-    # A shard waits by itself after a refusal; the client's own waits would only hide them.
-    attempts = 1 if service == "kinesis" else 3
     key, secret, token = account.keys or (None, None, None)
     context = session.create_client(
         service,
@@ -155,7 +153,8 @@ async def open_client(
             connect_timeout=3,
             read_timeout=15,
             max_pool_connections=CONNECTIONS,
-            retries={"mode": "standard", "total_max_attempts": attempts},
+            # Who calls waits after a refusal; the client's own waits, of seconds, would hide it.
+            retries={"mode": "standard", "total_max_attempts": 1},
         ),
     )
     return await stack.enter_async_context(context)

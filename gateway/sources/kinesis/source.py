@@ -186,16 +186,17 @@ class KinesisSource:
             seeking = self._changed.is_set() or rounds % 2 == 0
             self._changed.clear()
             try:
-                async with asyncio.timeout(period / 3):
+                async with asyncio.timeout(period / 2):
                     await self._attend(seeking=seeking)
                 # Who holds nothing writes nothing: only a look at the leases proves the store.
                 failing_since = None if seeking else failing_since
             except (SourceUnavailable, TimeoutError) as error:
+                reason = str(error) or f"not done within {period / 2:g} s"
                 if failing_since is None:
                     failing_since = loop.time()
-                    logger.warning("%s: cannot write its leases: %s", self._name, error)
+                    logger.warning("%s: cannot write its leases: %s", self._name, reason)
                 elif loop.time() - failing_since > 2 * period:
-                    raise SourceUnavailable(f"writing the leases: {error}") from error
+                    raise SourceUnavailable(f"writing the leases: {reason}") from error
             finally:
                 self._drop_lost()
             # However often shards say that they changed: each round writes every lease.

@@ -14,7 +14,7 @@ from gateway.stores.sqlite_leases import SqliteLeases
 from tests.fakes.kinesis_server import KinesisServer
 from tests.support.dynamodb import leases_in
 from tests.support.intake import RecordingIntake
-from tests.support.kinesis import FAILOVER, StreamOfTests
+from tests.support.kinesis import FAILOVER, StreamOfTests, read_on
 
 ROOT = Path(__file__).parents[3]
 
@@ -84,8 +84,7 @@ def store(leases: str) -> LeaseStore:
 async def main(url: str, name: str, leases: str, output: str) -> None:
     """Read until killed."""
     stream = StreamOfTests(KinesisServer(Path(output).parent), Path(output), name, endpoint=url)
-    source = stream.source(store(leases), timing=FAILOVER)
-    await source.run(WritingIntake(Path(output)))
+    await read_on(lambda: stream.source(store(leases), FAILOVER), WritingIntake(Path(output)))
 
 
 if __name__ == "__main__":

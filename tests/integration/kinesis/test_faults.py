@@ -21,7 +21,7 @@ from tests.conformance.harness import Reading
 from tests.fakes.aws_proxy import AwsProxy
 from tests.fakes.kinesis_server import REGION, Operator
 from tests.support.intake import RecordingIntake
-from tests.support.kinesis import FAILOVER, FAST, CutOff, SettlingIntake, StreamOfTests, reading
+from tests.support.kinesis import FAST, CutOff, SettlingIntake, StreamOfTests, reading
 from tests.support.kpl import aggregated
 from tests.support.load import Load, assert_in_order
 from tests.support.waiting import until
@@ -144,7 +144,7 @@ async def test_a_lease_store_that_stays_away_is_a_failure_to_report(
 ) -> None:
     cut = CutOff(SqliteLeases(stream.file))
     await load.publish(1)
-    async with reading(stream.source(cut, FAILOVER), SettlingIntake()) as one:
+    async with reading(stream.source(cut, replace(FAST, period=1)), SettlingIntake()) as one:
         await one.intake.until(20)
         cut.cut = True
         with pytest.raises(SourceUnavailable, match="writing the leases"):

@@ -151,9 +151,9 @@ async def test_a_new_table_is_waited_for(proxy: AwsProxy, absent: str) -> None:
 async def test_leases_are_read_by_their_names_a_hundred_at_a_time(
     store: LeaseStore, proxy: AwsProxy
 ) -> None:
-    rows = shards(120)
+    rows = shards(102)
     await store.create("g", rows)
-    await store.create("other", rows)
+    await store.create("other", rows[:3])
     found = await store.leases("g", [*(row.key for row in rows), "not there"])
     assert sorted(found, key=lambda row: row.key) == rows
     assert (proxy.calls["BatchGetItem"], proxy.calls["Scan"]) == (2, 0)
