@@ -7,13 +7,16 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Files or directories of manifests that `make up` runs: the examples that need no broker of yours.
 PATHS ?= examples/hello examples/pipeline examples/cron
 
-.PHONY: up test again slow lint bench crds lock clean
+.PHONY: up test apiserver again slow lint bench crds lock clean
 
 up: .venv/up  ## Run everything on this machine: functions, gateway, embedded NATS.
 	$(BIN)/tidegate up $(PATHS)
 
-test: .venv/dev  ## Run all tests; ends with the lanes that ran and those left out, and why.
+test: .venv/dev apiserver  ## Run all tests; ends with the lanes that ran and those left out, and why.
 	$(BIN)/pytest
+
+apiserver: .venv/dev  ## Build etcd and kube-apiserver for the tests, once; without Go they are left out.
+	$(BIN)/python -m tests.fakes.kube_binaries
 
 again: .venv/dev  ## Run once more the tests that failed in the last run, and name those that pass now.
 	$(BIN)/pytest --last-failed --last-failed-no-failures none -rp
