@@ -51,6 +51,7 @@ async def test_what_was_created_is_read_as_it_was(store: LeaseStore) -> None:
     assert sorted(await store.leases(GROUP, KEYS), key=lambda row: row.key) == ROWS
 
 
+@pytest.mark.regression("async-kinesis: groups that read one stream overwrite each other's leases")
 async def test_groups_do_not_see_each_other(store: LeaseStore) -> None:
     await store.create(f"{GROUP}!", [Lease("start", "TRIM_HORIZON")])
     assert len(await store.leases(GROUP, KEYS)) == 3

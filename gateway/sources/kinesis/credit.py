@@ -12,7 +12,8 @@ from gateway.core.source import Intake
 class SharedCredit:
     """Hands out parts of an intake's credit, first come, first served.
 
-    What a call under way may bring counts as used, so that shards together stay within it.
+    What a call under way may bring counts as used, so that shards together stay within it. None
+    gets more than half of what is free: one that hangs must not stop the others.
     """
 
     def __init__(self, intake: Intake) -> None:
@@ -38,7 +39,7 @@ class SharedCredit:
             await self._intake.room()
             free = self._intake.credit - self._promised
             if free > 0:
-                return min(free, most)
+                return min(max(free // 2, 1), most)
             self._returned.clear()
             if self._promised:
                 await self._returned.wait()

@@ -82,6 +82,9 @@ async def test_throttled_calls_come_ever_more_rarely(
         assert proxy.calls["GetRecords"] - before <= 6
 
 
+@pytest.mark.regression(
+    "Telegraf: an expired iterator is replaced from the checkpoint and records come twice"
+)
 @pytest.mark.parametrize("settled", [True, False])
 async def test_an_expired_iterator_goes_on_after_the_last_record_read(
     proxied: StreamOfTests, proxy: AwsProxy, load: Load, settled: bool
@@ -111,6 +114,9 @@ async def test_an_iterator_that_expires_before_its_first_record_starts_where_it_
     assert len(intake.deliveries) == 20
 
 
+@pytest.mark.regression(
+    "aiobotocore: a call that hangs is not ended and tried again as the settings say"
+)
 async def test_a_call_that_is_never_answered_ends_at_its_deadline(
     proxied: StreamOfTests, proxy: AwsProxy, load: Load
 ) -> None:
@@ -241,11 +247,15 @@ async def test_a_half_settled_aggregate_goes_on_in_its_middle(
     assert {one.event.id for one in second.deliveries} <= {one.event.id for one in first.deliveries}
 
 
+@pytest.mark.regression("botocore: its paginator of ListShards sends the token and the name")
 async def test_shards_are_listed_to_the_last_page(
     stream: StreamOfTests, proxy: AwsProxy, operator: Operator
 ) -> None:
     await operator.create("many", 7)
     proxy.changes["ListShards"] = {"MaxResults": 2}
+    proxy.accepts = lambda _, request, __: (
+        "InvalidArgumentException" if {"NextToken", "StreamName"} <= request.keys() else None
+    )
     account = Account(REGION, proxy.url, ("test", "test", ""))
     async with AsyncExitStack() as stack:
         client = await open_client(await open_session(account), "kinesis", account, stack)

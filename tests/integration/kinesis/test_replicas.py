@@ -80,6 +80,22 @@ async def test_a_shard_that_moves_waits_until_what_was_read_of_it_is_settled(
     assert len({d.event.id for d in both}) == len(both)
 
 
+async def test_what_is_not_settled_soon_is_given_back_with_its_shard(
+    four_shards: StreamOfTests, operator: Operator
+) -> None:
+    load, slow = Load(operator, four_shards.name, keys=40), replace(FAST, period=60, settle=0.5)
+    one, other = RecordingIntake(), SettlingIntake()
+    await load.publish(1)
+    async with reading(four_shards.source(timing=slow), one):
+        await one.until(40)
+        async with reading(four_shards.source(timing=slow), other):
+            await until(lambda: len({d.partition for d in other.deliveries}) == 2, timeout=40)
+            given = [d for d in one.deliveries if d.outcome is Outcome.RELEASED]
+            assert {d.partition for d in given} == {d.partition for d in other.deliveries}
+            await until(lambda: records(given) == records(other.deliveries), timeout=20)
+        one.settle()
+
+
 async def test_a_replica_that_falls_silent_is_taken_over_and_nothing_is_lost(
     four_shards: StreamOfTests, operator: Operator
 ) -> None:

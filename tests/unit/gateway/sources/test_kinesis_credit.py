@@ -11,13 +11,19 @@ from tests.support.intake import RecordingIntake
 
 
 async def test_what_is_promised_to_one_shard_is_not_promised_to_another() -> None:
-    credit = SharedCredit(RecordingIntake(credit=10))
-    async with credit.part(7) as first, credit.part(7) as second:
-        assert (first, second) == (7, 3)
+    credit = SharedCredit(RecordingIntake(credit=3))
+    async with credit.part(7) as first, credit.part(7) as second, credit.part(7) as third:
+        assert (first, second, third) == (1, 1, 1)
+
+
+async def test_a_shard_that_hangs_leaves_half_to_the_others() -> None:
+    credit = SharedCredit(RecordingIntake(credit=1000))
+    async with credit.part(1000) as first, credit.part(1000) as second, credit.part(100) as third:
+        assert (first, second, third) == (500, 250, 100)
 
 
 async def test_a_shard_waits_until_another_gives_back_what_it_did_not_use() -> None:
-    credit = SharedCredit(RecordingIntake(credit=10))
+    credit = SharedCredit(RecordingIntake(credit=1))
     got: list[int] = []
 
     async def wait() -> None:
@@ -29,7 +35,7 @@ async def test_a_shard_waits_until_another_gives_back_what_it_did_not_use() -> N
         await rest()
         assert not got
     await waiting
-    assert got == [10]
+    assert got == [1]
 
 
 async def test_a_shard_waits_until_the_intake_has_room() -> None:
@@ -48,18 +54,18 @@ async def test_a_shard_waits_until_the_intake_has_room() -> None:
     intake.settle()
     async with asyncio.timeout(5):
         await waiting
-    assert got == [2]
+    assert got == [1]
 
 
 async def test_a_shard_that_stops_waiting_leaves_the_turn_to_the_next() -> None:
-    credit = SharedCredit(RecordingIntake(credit=5))
+    credit = SharedCredit(RecordingIntake(credit=1))
     async with credit.part(5):
         gone = asyncio.create_task(_take(credit))
         await rest()
         gone.cancel()
         await asyncio.wait({gone})
     async with asyncio.timeout(5), credit.part(5) as count:
-        assert count == 5
+        assert count == 1
 
 
 async def _take(credit: SharedCredit) -> None:
