@@ -13,11 +13,13 @@ from typing import Any, Protocol
 from gateway.core.supervisor import STEADY, Restarts
 from gateway.workers.accounts import Accounts
 from gateway.workers.messages import Setup, Update
-from gateway.workers.process import WorkerProcess
+from gateway.workers.process import WorkerProcess, ending
 from gateway.workers.reports import replayed
 from gateway.workers.settings import FleetSettings
 
 logger = logging.getLogger(__name__)
+
+CLEAN = ending(0)
 
 LOOKS = 6
 """Parts of a silence. Counted rather than timed: a parent that was suspended has heard nothing."""
@@ -84,10 +86,15 @@ class Slot:
             started = time.monotonic()
             how = await self._serve()
             if self._stopping.is_set():
+                self._tell_of_end(how)
                 break
             failures = 1 if time.monotonic() - started > STEADY else failures + 1
             await self._back_off(how, restarts.wait(failures))
         self.close()
+
+    def _tell_of_end(self, how: str) -> None:
+        if how != CLEAN:
+            logger.warning("%s: %s before it had drained; its events come again", self.name, how)
 
     async def _back_off(self, how: str, delay: float) -> None:
         self.restarts += 1
@@ -109,7 +116,8 @@ class Slot:
         self.pid, self._unheard = process.pid, 0
         try:
             await self._converse(process)
-            return f"{await process.ended()} (it was {process.pid})"
+            how = await process.ended()
+            return how if how == CLEAN else f"{how} (it was {process.pid})"
         finally:
             await process.destroy()
             self.pid, self.serving = 0, False
@@ -123,11 +131,20 @@ class Slot:
                 group.create_task(self._watch(process), name=f"{self.name}: watch"),
                 group.create_task(self._limit_drain(process), name=f"{self.name}: drain"),
             ]
-            with suppress(EOFError):
-                while True:
-                    self._take(await process.report())
+            await self._listen(process)
             for task in others:
                 task.cancel()
+
+    async def _listen(self, process: WorkerProcess) -> None:
+        """Take reports until the worker is gone; one that talks nonsense is ended."""
+        try:
+            while True:
+                self._take(await process.report())
+        except EOFError:
+            return
+        except (KeyError, TypeError, ValueError):
+            logger.exception("%s: process %d reports nonsense", self.name, process.pid)
+            process.kill()
 
     async def _give_orders(self, process: WorkerProcess) -> None:
         self._update = Update(stop=self._stopping.is_set())  # the rest is part of the setup

@@ -16,11 +16,12 @@ from gateway.workers.settings import FleetSettings
 from tests.fakes.function_server import FunctionServer, function_server
 from tests.fakes.kafka_broker import ApacheKafka
 from tests.integration.kafka.bench import Bench
-from tests.integration.workers.fleet import PATIENCE, Running, running_fleet, settings
+from tests.integration.workers.fleet import Running, running_fleet, settings
 from tests.support.waiting import until
 from tidegate.api.subscription import DeliveryPolicy, KafkaTopic, Ordering, Subscription
 
 PARTITIONS = 4
+PATIENCE = 60.0
 ROUND = 100
 
 
@@ -49,6 +50,7 @@ def missing(function: FunctionServer, count: int) -> set[int]:
     return set(range(count)) - {int(one.body) for one in function.seen}
 
 
+@pytest.mark.timeout(180)
 async def test_two_workers_share_the_partitions_and_one_inherits_those_of_the_other(
     bench: Bench, tmp_path: Path
 ) -> None:
