@@ -185,7 +185,6 @@ def _answer(fault: Fault) -> Callable[[KubeProxy], None]:
 OUTAGES = {
     "connections break": _break,
     "internal errors": _answer(Fault(500)),
-    "shedding load": _answer(Fault(429, (("Retry-After", "1"),))),
     "empty answers": _answer(Fault(200)),
     "pages of a load balancer": _answer(Fault(200, body="<html>no backend</html>")),
     "version gone for ever": _answer(Fault(410, body='{"kind":"Status","code":410}')),
@@ -219,6 +218,18 @@ async def test_an_outage_changes_nothing_and_costs_few_requests(
     assert scene.reflector.trouble is None
 
 
+async def test_an_api_server_that_sheds_load_is_left_alone(scene: Scene) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    scene.proxy.fault = Fault(429, (("Retry-After", "1"),))
+    scene.proxy.cut()
+    # First the watch breaks, then two requests are refused, with the wait between them.
+    await until(lambda: scene.reflector.counts.failures >= 3, PATIENCE)
+    assert loop.time() - began > 0.9
+    scene.proxy.fault = None
+    await scene.equal()
+
+
 async def test_a_watch_that_says_nothing_is_opened_anew(
     cluster: Cluster, client: KubeClient, namespace: str
 ) -> None:
@@ -226,6 +237,8 @@ async def test_a_watch_that_says_nothing_is_opened_anew(
     async with reflecting(cluster, client, namespace, quick) as scene:
         async with asyncio.timeout(PATIENCE):
             await scene.reflector.synced.wait()
+        await scene.change("before")
+        await scene.equal()  # so the watch stands
         scene.proxy.partition()
         await scene.change("one")
         await until(lambda: scene.reflector.counts.failures >= 2, PATIENCE)
