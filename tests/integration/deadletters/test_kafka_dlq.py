@@ -267,20 +267,3 @@ async def desk_of_nobody(broker: KafkaBroker) -> AsyncIterator[Running]:
     orders = subscription(dead_letter=target, on_exhausted=OnExhausted.DEAD_LETTER)
     async with running_gateway([orders], {}, Settings(kafka=kafka)) as running:
         yield running
-
-
-@pytest.mark.parametrize(
-    ("target", "sentence"),
-    [
-        (DeadLetter("http", "http://127.0.0.1:9/x?token=secret"), "go to an URL"),
-        (DeadLetter("function", "mourner"), "go to a function"),
-    ],
-)
-async def test_letters_that_are_elsewhere_are_said_to_be(target: DeadLetter, sentence: str) -> None:
-    orders = subscription(dead_letter=target, on_exhausted=OnExhausted.DEAD_LETTER)
-    async with running_gateway([orders]) as running:
-        desk = running.gateway.dead_letters
-        (said,) = desk.elsewhere(EVERY)
-        assert sentence in said
-        assert "secret" not in said
-        assert desk.elsewhere(Selection(trigger="another")) == []
