@@ -37,6 +37,7 @@ from tidegate.api.subscription import (
     Subscription,
 )
 
+ROOT = Path(__file__).parents[3]
 EVENTS = 40
 TOKEN = "a-token-that-nobody-shall-see"
 SECRETS = DictSecrets({("default", "broker"): {"token": TOKEN.encode()}})
@@ -85,6 +86,22 @@ async def test_calls_go_to_the_others_while_a_worker_is_away_for_long(tmp_path: 
             await until(lambda: running.pids()[0] == 0, PATIENCE)
             assert await running.call(40) == [200] * 40
             assert running.fleet.ready()
+
+
+async def test_a_worker_that_reports_nonsense_costs_only_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gateway.workers.process.MODULE", "tests.integration.workers.babbler")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    async with (
+        function_server() as function,
+        running_fleet(care(tmp_path), [route()], function.address) as running,
+    ):
+        await until(lambda: running.fleet.workers()[0]["restarts"], PATIENCE)
+        assert "reports nonsense" in caplog.text
+        monkeypatch.undo()
+        await running.serving()
+        assert await running.call(4) == [200] * 4
 
 
 async def test_a_worker_leaves_the_order_to_stop_to_its_parent(tmp_path: Path) -> None:
