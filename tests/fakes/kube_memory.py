@@ -260,7 +260,7 @@ class KubeMemory:
     async def _delete(self, request: web.Request, target: Target) -> Object:
         body = await request.read()
         options = json.loads(body) if body else {}
-        return self.storage.delete(target.where, options.get("preconditions") or {})
+        return self.storage.delete(target.where, options)
 
     def _define(self, definition: Object) -> None:
         spec = definition["spec"]

@@ -15,6 +15,9 @@ from tidegate.kube.objects import Object
 from tidegate.kube.resources import Resource
 
 HISTORY = 1000
+_PROPAGATION = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
+"""By which finalizer an object waits for the garbage collector, which is not here."""
+
 _NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
 
 
@@ -134,16 +137,20 @@ class Storage:
             return copy.deepcopy(old)
         return self._commit(where, stored, old, new)
 
-    def delete(self, where: Where, preconditions: dict[str, str]) -> Object:
+    def delete(self, where: Where, options: Object) -> Object:
         """Delete the object, or mark it when finalizers hold it."""
         stored = self._found(where)
         old = stored.obj
+        preconditions = options.get("preconditions") or {}
         for name, value in preconditions.items():
             if old["metadata"].get(name) != value:
                 raise Refused(409, "Conflict", f"the {name} is another", name=where.name)
-        if not old["metadata"].get("finalizers"):
+        finalizer = _PROPAGATION.get(options.get("propagationPolicy", ""))
+        if not old["metadata"].get("finalizers") and finalizer is None:
             return self._gone(where, old)
         new = copy.deepcopy(old)
+        if finalizer is not None:
+            new["metadata"].setdefault("finalizers", []).append(finalizer)
         new["metadata"].setdefault("deletionTimestamp", "2026-01-01T00:00:00Z")
         return self._commit(where, stored, old, new)
 

@@ -266,6 +266,19 @@ async def test_only_the_object_that_is_meant_is_deleted(client: KubeClient, name
         await client.delete(CONFIG_MAPS, key)
 
 
+@pytest.mark.parametrize(
+    ("propagation", "finalizer"),
+    [(Propagation.FOREGROUND, "foregroundDeletion"), (Propagation.ORPHAN, "orphan")],
+)
+async def test_what_is_owned_goes_first_or_stays(
+    client: KubeClient, namespace: str, propagation: Propagation, finalizer: str
+) -> None:
+    key = key_of(await client.create(CONFIG_MAPS, config_map(namespace, "one")))
+    await client.delete(CONFIG_MAPS, key, Deletion(propagation=propagation))
+    waiting = await client.get(CONFIG_MAPS, key)
+    assert waiting["metadata"]["finalizers"] == [finalizer]
+
+
 async def test_finalizers_hold_what_is_deleted(client: KubeClient, namespace: str) -> None:
     made = config_map(namespace, "one")
     made["metadata"]["finalizers"] = ["example.com/hold"]
