@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from aiohttp import web
 
 from gateway.letters.lines import letter_from_line
-from tests.fakes.nats_server import free_port
 from tests.faults.orders import Order, order_from_payload
 from tidegate.api.subscription import DeadLetter
 
@@ -35,25 +35,25 @@ class FileTarget:
 
 
 class HttpTarget:
-    """A server that can be away, and comes back at the same port."""
+    """A server that is away at first: its port is taken, and nobody listens there."""
 
     def __init__(self) -> None:
-        self._port = free_port()
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
         self._letters: list[Order] = []
-        self._runner: web.ServerRunner | None = None
-        self.dead_letter = DeadLetter("http", f"http://127.0.0.1:{self._port}/")
+        self._runner = web.ServerRunner(web.Server(self._take, access_log=None))
+        port = self._socket.getsockname()[1]
+        self.dead_letter = DeadLetter("http", f"http://127.0.0.1:{port}/")
 
     async def start(self) -> None:
         """Take letters."""
-        self._runner = web.ServerRunner(web.Server(self._take, access_log=None))
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        await web.SockSite(self._runner, self._socket).start()
 
-    async def stop(self) -> None:
-        """Be away."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+    async def close(self) -> None:
+        """Stop, and give the port back."""
+        await self._runner.cleanup()
+        self._socket.close()
 
     def written(self) -> list[Order]:
         """Return what all letters are about."""

@@ -34,7 +34,7 @@ SHORT = Sizes(
     keys=50,
     kills=1,
     away=2.0,
-    backlog=3000,
+    backlog=2000,
     slow=2.0,
     deadline=90.0,
 )

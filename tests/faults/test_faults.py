@@ -61,7 +61,7 @@ async def test_nothing_is_lost_when(
     finally:
         await feed.close()
         if isinstance(target, HttpTarget):
-            await target.stop()
+            await target.close()
     sentence = f"{case.__name__} ({source}): {figures}"
     print(sentence)  # noqa: T201 - pytest keeps it for those who ask with -s
     record_property(NOTE, f"seed {seed}; TIDEGATE_FAULTS_SEED={seed} replays it")
