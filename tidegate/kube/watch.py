@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections import deque
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -38,41 +37,53 @@ class WatchEvent(NamedTuple):
     object: Object
 
 
-@dataclass(frozen=True, slots=True)
 class Watch:
-    """An open watch: iterate over it. It ends when the server ends it, as it does at its timeout.
+    """An open watch: iterate over it. It ends when the server ends it, after `lasts` seconds.
 
     Raises `Gone` when the version is too old, `Silent` when nothing came for `silence` seconds,
     `Unavailable` when the connection broke or something else than an API server speaks.
     """
 
-    call: Call
-    content: aiohttp.StreamReader
-    silence: float
-    lasts: float
+    def __init__(
+        self, call: Call, content: aiohttp.StreamReader, silence: float, lasts: float
+    ) -> None:
+        self.call = call
+        self._content = content
+        self._silence = silence
+        self._ends = asyncio.get_running_loop().time() + lasts + _GRACE
+        self._lines: deque[bytes] = deque()
+        self._rest: list[bytes] = []
 
-    async def __aiter__(self) -> AsyncIterator[WatchEvent]:
-        ends = asyncio.get_running_loop().time() + self.lasts + _GRACE
-        rest: list[bytes] = []
-        while chunk := await self._chunk(ends):
-            *lines, last = chunk.split(b"\n")
-            for line in lines:
-                whole = b"".join([*rest, line])
-                rest.clear()
-                if whole:
-                    yield self._event(whole)
-            rest.append(last)
-            if sum(map(len, rest)) > _LONGEST_LINE:
-                raise Unavailable(f"{self.call}: an event has more than {_LONGEST_LINE} bytes")
-        if any(rest):
-            raise Unavailable(f"{self.call}: it ended in the middle of an event")
+    def __aiter__(self) -> Watch:
+        return self
 
-    async def _chunk(self, ends: float) -> bytes:
+    async def __anext__(self) -> WatchEvent:
+        while not self._lines:
+            chunk = await self._chunk()
+            if not chunk:
+                if any(self._rest):
+                    raise Unavailable(f"{self.call}: it ended in the middle of an event")
+                raise StopAsyncIteration
+            self._split(chunk)
+        return self._event(self._lines.popleft())
+
+    def _split(self, chunk: bytes) -> None:
+        *lines, last = chunk.split(b"\n")
+        for line in lines:
+            whole = b"".join([*self._rest, line])
+            self._rest.clear()
+            if whole:
+                self._lines.append(whole)
+        self._rest.append(last)
+        if sum(map(len, self._rest)) > _LONGEST_LINE:
+            raise Unavailable(f"{self.call}: an event has more than {_LONGEST_LINE} bytes")
+
+    async def _chunk(self) -> bytes:
         now = asyncio.get_running_loop().time()
         with translated(self.call):
             try:
-                async with asyncio.timeout_at(min(now + self.silence, ends)):
-                    return await self.content.readany()
+                async with asyncio.timeout_at(min(now + self._silence, self._ends)):
+                    return await self._content.readany()
             except TimeoutError:
                 raise Silent(f"{self.call}: neither an event nor a bookmark came") from None
 
