@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from controllers.desired.local import FunctionInvalid, LocalFunction, Reference
+from controllers.desired.code import FunctionInvalid
+from controllers.desired.local import LocalFunction, Reference
 
 Lookup = Callable[[str, str, str], Mapping[str, bytes] | None]
 """(kind, namespace, name) -> the entries of that Secret or ConfigMap, or None without one."""

@@ -5,46 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
+from controllers.desired.code import Code, FunctionInvalid, code_of
 from tidegate.api.function import Function
 
 FunctionKey = tuple[str, str]
 """(namespace, name)"""
 
 Object = Mapping[str, Any]  # a part of a Kubernetes object, as the user wrote it
-
-
-class FunctionInvalid(Exception):
-    """The function cannot run as it is written; the message tells its author what to change."""
-
-
-class Encoding(Enum):
-    """How the text of `spec.function` holds the code."""
-
-    TEXT = "text"
-    BASE64 = "base64"
-    URL = "url"
-
-
-class Archive(Enum):
-    """How the code is packed."""
-
-    NONE = "none"
-    ZIP = "zip"
-    TAR = "compressedtar"
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """Where the code of a function comes from; `checksum` is of the decoded bytes, hexadecimal."""
-
-    content: str
-    encoding: Encoding = Encoding.TEXT
-    archive: Archive = Archive.NONE
-    carries_deps: bool = False
-    checksum: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,24 +96,12 @@ def local_function(function: Function) -> LocalFunction:
         name=function.name,
         runtime=spec.runtime,
         handler=spec.handler,
-        code=_code(spec.function, spec.function_content_type, spec.checksum),
+        code=code_of(spec),
         deps=spec.deps,
         timeout=spec.timeout,
         replicas=_replicas(_at(spec.deployment, "spec")),
         env=_variables(container),
         memory_limit=str(_at(container, "resources", "limits").get("memory", "0")),
-    )
-
-
-def _code(content: str, content_type: str, checksum: str) -> Code:
-    base, *rest = (content_type or Encoding.TEXT.value).split("+")
-    archives = [Archive(part) for part in rest if part != "deps"]
-    return Code(
-        content=content,
-        encoding=Encoding(base),
-        archive=archives[0] if archives else Archive.NONE,
-        carries_deps="deps" in rest,
-        checksum=checksum.removeprefix("sha256:"),
     )
 
 

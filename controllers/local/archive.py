@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from controllers.desired.local import Archive, FunctionInvalid
+from controllers.desired.code import Archive, FunctionInvalid
 from controllers.local.settings import CodeSettings
 
 CHUNK = 256 * 1024

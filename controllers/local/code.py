@@ -12,13 +12,8 @@ from pathlib import Path
 
 import aiohttp
 
-from controllers.desired.local import (
-    Archive,
-    Code,
-    Encoding,
-    FunctionInvalid,
-    LocalFunction,
-)
+from controllers.desired.code import Archive, Code, Encoding, FunctionInvalid
+from controllers.desired.local import LocalFunction
 from controllers.local.archive import unpack
 from controllers.local.download import download
 from controllers.local.settings import CodeSettings

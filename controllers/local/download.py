@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import aiohttp
 
-from controllers.desired.local import FunctionInvalid
+from controllers.desired.code import FunctionInvalid
 from controllers.local.errors import PreparationFailed
 from controllers.local.settings import CodeSettings
 

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from controllers.desired.code import FunctionInvalid
 from controllers.desired.environment import process_env
-from controllers.desired.local import FunctionInvalid, LocalFunction
+from controllers.desired.local import LocalFunction
 from controllers.local.child import Command, Print, machine_env
 from controllers.local.surroundings import LOOPBACK, Surroundings
 from runtimes.catalog import Runtime, UnknownRuntime

@@ -18,8 +18,9 @@ import logging
 import time
 from functools import partial
 
+from controllers.desired.code import FunctionInvalid
 from controllers.desired.environment import user_env
-from controllers.desired.local import FunctionInvalid, FunctionKey, LocalFunction, fingerprint
+from controllers.desired.local import FunctionKey, LocalFunction, fingerprint
 from controllers.local import tasks
 from controllers.local.backoff import Backoff
 from controllers.local.child import Command

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import aiohttp
 
-from controllers.desired.local import Code, FunctionKey, LocalFunction
+from controllers.desired.code import Code
+from controllers.desired.local import FunctionKey, LocalFunction
 from controllers.local.functions import LocalFunctions
 from controllers.local.logs import LogLine
 from controllers.local.settings import LocalSettings, ProcessSettings

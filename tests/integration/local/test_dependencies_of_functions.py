@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from controllers.desired.local import Archive, Code, Encoding
+from controllers.desired.code import Archive, Code, Encoding
 from controllers.local.settings import LocalSettings
 from controllers.local.status import State
 from tests.support.laptop import Laptop, function, wait_until_gone
@@ -98,7 +98,8 @@ async def test_a_function_without_dependencies_does_not_see_our_packages(laptop:
 PARENT = """
 import asyncio, json, sys
 from pathlib import Path
-from controllers.desired.local import Code, LocalFunction
+from controllers.desired.code import Code
+from controllers.desired.local import LocalFunction
 from controllers.local.functions import LocalFunctions
 from controllers.local.settings import LocalSettings
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from controllers.desired.local import Code, Reference, Variable
+from controllers.desired.code import Code
+from controllers.desired.local import Reference, Variable
 from controllers.local.functions import UnknownFunction
 from controllers.local.settings import LocalSettings
 from controllers.local.status import State

@@ -7,12 +7,9 @@ from typing import Any
 
 import pytest
 
+from controllers.desired.code import Archive, Code, Encoding, FunctionInvalid
 from controllers.desired.environment import process_env, user_env
 from controllers.desired.local import (
-    Archive,
-    Code,
-    Encoding,
-    FunctionInvalid,
     LocalFunction,
     Reference,
     Variable,

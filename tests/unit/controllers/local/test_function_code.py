@@ -16,7 +16,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from controllers.desired.local import Archive, Code, Encoding, FunctionInvalid, LocalFunction
+from controllers.desired.code import Archive, Code, Encoding, FunctionInvalid
+from controllers.desired.local import LocalFunction
 from controllers.local.archive import unpack
 from controllers.local.code import CodeStore
 from controllers.local.errors import PreparationFailed
