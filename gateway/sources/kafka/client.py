@@ -57,6 +57,7 @@ class Client:
         self._name = membership.name
         self._failures = Failures(membership, settings.connect_timeout)
         self._settings = settings
+        self._starting: asyncio.Task[None] | None = None
         self._polling: asyncio.Task[Any] | None = None
         self._served: Collection[TopicPartition] = ()
         self._heard = -1
@@ -64,11 +65,19 @@ class Client:
         self._consumer = self._made()
 
     async def start(self) -> None:
-        """Connect to one of the brokers."""
+        """Connect to one of the brokers. Safe to cancel: connecting goes on until `stop`.
+
+        The library would leave a connection open.
+        """
+        self._starting = asyncio.create_task(
+            self._consumer.start(), name=f"{self._name}: connecting"
+        )
+        await asyncio.wait({self._starting}, timeout=self._settings.connect_timeout)
+        if not self._starting.done():
+            raise await self._failures.reason(TimeoutError())
         try:
-            async with asyncio.timeout(self._settings.connect_timeout):
-                await self._consumer.start()
-        except (errors.KafkaError, OSError, TimeoutError) as error:
+            self._starting.result()
+        except (errors.KafkaError, OSError) as error:
             raise await self._failures.reason(error) from error
         if not self._consumer._client.cluster.brokers():
             raise await self._failures.reason(errors.NoBrokersAvailable())
@@ -234,7 +243,7 @@ class Client:
         The library has a task of its own for it: once it has left the group it may end as if it
         had been cancelled, when a fetch of its was waiting to be repeated.
         """
-        leaving = asyncio.create_task(self._consumer.stop(), name=f"{self._name}: leaving")
+        leaving = asyncio.create_task(self._leave(), name=f"{self._name}: leaving")
         try:
             await asyncio.wait({leaving}, timeout=deadline)
             if not leaving.done() or not (leaving.cancelled() or leaving.exception() is None):
@@ -243,10 +252,15 @@ class Client:
             await self._end_tasks(leaving)
             await self._consumer._client.close()
 
+    async def _leave(self) -> None:
+        if self._starting is not None:
+            await asyncio.wait({self._starting})
+        await self._consumer.stop()
+
     async def _end_tasks(self, leaving: asyncio.Task[None]) -> None:
         """End what a broker that is away kept from ending, and our own last poll."""
         coordinator, fetcher = self._consumer._coordinator, self._consumer._fetcher
-        tasks = {leaving, self._polling} - {None}
+        tasks = {leaving, self._starting, self._polling} - {None}
         if coordinator is not None:
             tasks |= {
                 coordinator._coordination_task,

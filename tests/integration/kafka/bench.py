@@ -82,8 +82,8 @@ class Bench:
     group: str = field(default_factory=lambda: unique("group"))
     secrets: DictSecrets = field(default_factory=DictSecrets)
 
-    def start(self, credit: int = 1000, **spec: Any) -> Reader:
-        """Run a source of the topic."""
+    def source(self, **spec: Any) -> KafkaSource:
+        """Make a source of the topic."""
         spec = {"topic": self.topic, "brokers": tuple(self.broker.address.split(",")), **spec}
         one = KafkaTopic(group=self.group, **spec)
         subscription = Subscription("default", "KafkaTrigger", "orders", "hello", one)
@@ -91,7 +91,11 @@ class Bench:
         context = Context(
             Settings(kafka=self.settings), self.secrets, unused, unused, unused, unused
         )
-        source, intake = KafkaSource(subscription, context), RecordingIntake(credit)
+        return KafkaSource(subscription, context)
+
+    def start(self, credit: int = 1000, **spec: Any) -> Reader:
+        """Run a source of the topic."""
+        source, intake = self.source(**spec), RecordingIntake(credit)
         return Reader(source, intake, asyncio.create_task(source.run(intake)))
 
     @asynccontextmanager

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Generator
-from typing import Any
 
 import pytest
 
 from gateway.sources.nats import NatsSource
 from tests.fakes.nats_server import NatsServer
 from tests.integration.nats.bench import Bench, RecordingIntake, core, stream
+from tests.support.stops import Stopped
 from tests.support.waiting import until
 from tidegate.api.subscription import NatsSubject, Subscription
 
@@ -19,44 +18,6 @@ PROMPT = 10.0
 
 IDLE = 0.3
 """Seconds after which a source that reads awaits nothing any more but messages."""
-
-
-class Stopped:
-    """Runs a coroutine and cancels its task in its `moment`-th await.
-
-    `late` waits until what it awaits is there: the cancellation comes in the same turn of the loop
-    as the result, and ahead of it. That is where client libraries lose it.
-    """
-
-    def __init__(self, work: Coroutine[Any, Any, None], moment: int, *, late: bool) -> None:
-        self._work = work
-        self._moment = moment
-        self._late = late
-        self.awaits = 0
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        task = asyncio.current_task()
-        assert task is not None
-        waited = self._work.send(None)
-        while True:
-            self.awaits += 1
-            if self.awaits == self._moment:
-                self._cancel(task, waited)
-            try:
-                try:
-                    result = yield waited
-                except BaseException as error:  # noqa: BLE001 - whatever comes is for the work
-                    waited = self._work.throw(error)
-                else:
-                    waited = self._work.send(result)
-            except StopIteration:
-                return
-
-    def _cancel(self, task: asyncio.Task[None], waited: asyncio.Future[Any] | None) -> None:
-        if self._late and waited is not None:
-            waited.add_done_callback(lambda _: task.cancel())
-        else:
-            asyncio.get_running_loop().call_soon(task.cancel)
 
 
 class Start:
@@ -85,7 +46,7 @@ class Start:
     async def ended(self) -> None:
         """Return once `run` has ended, and close the source."""
         done, _ = await asyncio.wait([self.task], timeout=PROMPT)
-        assert done, f"stopped in await {self._work._moment}, and still reading"
+        assert done, f"stopped in await {self._work.moment}, and still reading"
         assert self.task.cancelled()
         async with asyncio.timeout(PROMPT):
             await self._source.close()
