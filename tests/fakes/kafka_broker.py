@@ -24,7 +24,7 @@ from tests.fakes.kafka_guards import Guards
 from tests.fakes.nats_server import free_port
 
 KAFKA_VERSION = "3.9.1"
-PATIENCE = 60.0
+PATIENCE = 150.0
 
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 <modelVersion>4.0.0</modelVersion>

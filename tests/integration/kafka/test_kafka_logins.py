@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-
 import pytest
-import pytest_asyncio
 import trustme
 
 from gateway.core.progress import State
 from gateway.errors import ConfigError, SourceUnavailable
 from gateway.settings import LifecycleSettings, Settings
 from tests.fakes.function_server import function_server
-from tests.fakes.kafka_broker import ApacheKafka
-from tests.fakes.kafka_guards import Guards
-from tests.fakes.token_server import Issuer, json_answer, token_server
+from tests.fakes.token_server import json_answer, token_server
 from tests.integration.kafka.bench import PATIENCE, Bench
+from tests.integration.kafka.conftest import Guarded
 from tests.support.gateways import running_gateway
 from tests.support.waiting import until
 from tidegate.api.loader import load
 from tidegate.api.subscription import KafkaTopic, SecretRef, Subscription
 from tidegate.cli.up.secrets import FileSecrets
-
-
-@dataclass
-class Guarded:
-    """A broker that asks who is there, and those whom it believes."""
-
-    broker: ApacheKafka
-    issuer: Issuer
-    authority: trustme.CA
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Guarded]:
-    if missing := ApacheKafka.missing():
-        pytest.skip(missing)
-    issuer, authority = Issuer(), trustme.CA()
-    guards = Guards({"joe": "pw", "ann": "pw"}, issuer.keys(), authority)
-    broker = ApacheKafka(tmp_path_factory.mktemp("guarded"), guards)
-    await broker.start()
-    yield Guarded(broker, issuer, authority)
-    await broker.stop()
-
-
-@pytest.fixture
-def bench(guarded: Guarded) -> Bench:
-    return Bench(guarded.broker)
 
 
 async def refusal(bench: Bench, address: str, secret: SecretRef) -> str:
