@@ -13,7 +13,7 @@ from tests.faults.stage import PACE, SLOW, Stage
 from tests.faults.verdict import Promise
 from tests.support.waiting import until
 
-TIMEOUT = 2.0
+TIMEOUT = 5.0
 """Of an attempt, where the function hangs. Seconds."""
 
 AWAITED = 3
@@ -76,21 +76,21 @@ async def _joined(stage: Stage) -> GatewayProcess:
 
 async def a_broker_is_killed(stage: Stage) -> Promise:
     """SIGKILL, and back at once; half of the orders are published after that."""
-    return await _broker_goes(stage, 0.0)
+    return await _broker_goes(stage, 0.0, everyone=False)
 
 
 async def all_brokers_are_away(stage: Stage) -> Promise:
     """Nothing answers for a minute in the long form, a few seconds in the short one."""
-    return await _broker_goes(stage, stage.sizes.away)
+    return await _broker_goes(stage, stage.sizes.away, everyone=True)
 
 
-async def _broker_goes(stage: Stage, away: float) -> Promise:
+async def _broker_goes(stage: Stage, away: float, *, everyone: bool) -> Promise:
     half = stage.sizes.events // 2
     await stage.publish(half)
     await stage.start()
     await stage.until_taken(stage.moment(0.05, 0.4))
     async with stage.disturbed("the broker was away", HELD):
-        await stage.feed.leave()
+        await stage.feed.leave(everyone=everyone)
         await asyncio.sleep(away)  # the fault itself
         await stage.feed.come_back()
     await stage.publish(stage.sizes.events - half)
@@ -115,7 +115,7 @@ async def the_function_hangs(stage: Stage) -> Promise:
     """Every call runs into its timeout, until the gateway has stopped asking, and probed."""
     stage.policy = replace(stage.policy, timeout=TIMEOUT)
     # So short a timeout may end an answer, too, on a machine that stands still for a moment.
-    async with stage.disturbed("timeouts were short", CALLS):
+    async with stage.disturbed("timeouts were short", 4 * CALLS):
         await stage.publish(stage.sizes.events)
         await stage.start()
         await stage.until_taken(stage.moment(0.1, 0.5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,15 +11,18 @@ import pytest_asyncio
 
 from tests.fakes.installed import NotToBeHad
 from tests.fakes.kafka_broker import ApacheKafka, KafkaBroker, TansuBroker
+from tests.fakes.kafka_cluster import KafkaCluster
 from tests.faults.feeds import Feed, KafkaFeed, KinesisFeed, NatsFeed
+from tests.faults.sizes import sizes_from
 
 
 class Brokers:
-    """Starts what is asked for first."""
+    """Starts what is asked for first. With `cluster` Kafka has three nodes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, cluster: bool) -> None:
         self._folder = folder
-        self._kafka: KafkaBroker | None = None
+        self._cluster = cluster
+        self._kafka: KafkaBroker | KafkaCluster | None = None
 
     async def feed(self, source: str, folder: Path, *, lasting: bool) -> Feed:
         """Return an open feed. A `lasting` broker keeps what it has over a kill."""
@@ -36,15 +40,19 @@ class Brokers:
             pytest.skip(f"Kinesis emulator: {error}")
         return one
 
-    async def _shared_kafka(self, *, lasting: bool) -> KafkaBroker:
+    async def _shared_kafka(self, *, lasting: bool) -> KafkaBroker | KafkaCluster:
+        missing = ApacheKafka.missing()
+        if lasting and missing:
+            pytest.skip(f"a broker in memory loses all by a kill; {missing}")
         if self._kafka is None:
-            missing = ApacheKafka.missing()
-            kind = TansuBroker if missing else ApacheKafka
-            self._kafka = kind(self._folder)
+            self._kafka = self._make_kafka(missing)
             await self._kafka.start()
-        if lasting and isinstance(self._kafka, TansuBroker):
-            pytest.skip(f"a broker in memory loses all by a kill; {ApacheKafka.missing()}")
         return self._kafka
+
+    def _make_kafka(self, missing: str) -> KafkaBroker | KafkaCluster:
+        if missing:
+            return TansuBroker(self._folder)
+        return KafkaCluster(self._folder) if self._cluster else ApacheKafka(self._folder)
 
     async def close(self) -> None:
         """Stop what was started."""
@@ -54,6 +62,6 @@ class Brokers:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def brokers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Brokers]:
-    one = Brokers(tmp_path_factory.mktemp("kafka"))
+    one = Brokers(tmp_path_factory.mktemp("kafka"), cluster=sizes_from(os.environ).long)
     yield one
     await one.close()

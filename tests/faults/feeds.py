@@ -12,7 +12,8 @@ import nats
 from aiokafka import AIOKafkaProducer
 
 from gateway.settings import KafkaSettings, KinesisSettings, NatsSettings, Settings
-from tests.fakes.kafka_broker import AdminClient, KafkaBroker
+from tests.fakes.kafka_broker import AdminClient, ApacheKafka, KafkaBroker
+from tests.fakes.kafka_cluster import KafkaCluster
 from tests.fakes.kinesis_server import REGION, KinesisServer
 from tests.fakes.nats_server import NatsServer
 from tests.faults.orders import Order
@@ -78,12 +79,12 @@ class Feed(ABC):
         return 0
 
     @abstractmethod
-    async def leave(self) -> None:
-        """Take the broker away."""
+    async def leave(self, *, everyone: bool) -> None:
+        """Take all brokers away, or the one that matters most."""
 
     @abstractmethod
     async def come_back(self) -> None:
-        """Bring the broker back, with all it had confirmed."""
+        """Bring back what is away, with all it had confirmed."""
 
     @abstractmethod
     def adapt(self, settings: Settings) -> Settings:
@@ -142,7 +143,7 @@ class NatsFeed(Feed):
     def adapt(self, settings: Settings) -> Settings:
         return replace(settings, nats=NatsSettings(url=self._server.url))
 
-    async def leave(self) -> None:
+    async def leave(self, *, everyone: bool) -> None:
         self._server.kill()
         await self._server.ended()
 
@@ -154,14 +155,15 @@ class NatsFeed(Feed):
 
 
 class KafkaFeed(Feed):
-    """A topic on a broker that the cases share."""
+    """A topic on one broker or three, which the cases share."""
 
     kind = "KafkaTrigger"
     reach = 1.5
     hand_over = 6.0
 
-    def __init__(self, broker: KafkaBroker) -> None:
+    def __init__(self, broker: KafkaBroker | KafkaCluster) -> None:
         self._broker = broker
+        self._gone: Sequence[ApacheKafka] = ()
         self._topic = f"orders-{uuid.uuid4().hex[:8]}"
         self._group = f"group-{self._topic}"
 
@@ -187,15 +189,24 @@ class KafkaFeed(Feed):
         return published - noted
 
     def adapt(self, settings: Settings) -> Settings:
-        kafka = KafkaSettings((self._broker.address,), session_timeout=self.hand_over)
+        brokers = tuple(self._broker.address.split(","))
+        kafka = KafkaSettings(brokers, session_timeout=self.hand_over)
         return replace(settings, kafka=kafka)
 
-    async def leave(self) -> None:
-        self._broker.kill()
-        await self._broker.ended()
+    async def leave(self, *, everyone: bool) -> None:
+        if isinstance(self._broker, KafkaCluster):
+            leader = await self._broker.leader(self._topic)
+            self._gone = self._broker.nodes if everyone else [leader]
+            await self._broker.kill(*self._gone)
+        else:
+            self._broker.kill()
+            await self._broker.ended()
 
     async def come_back(self) -> None:
-        await self._broker.start()
+        if isinstance(self._broker, KafkaCluster):
+            await self._broker.start(self._gone)
+        else:
+            await self._broker.start()
 
     async def close(self) -> None:
         pass  # the broker is shared
@@ -232,7 +243,7 @@ class KinesisFeed(Feed):
     def adapt(self, settings: Settings) -> Settings:
         return replace(settings, kinesis=KinesisSettings(str(self._leases)))
 
-    async def leave(self) -> None:
+    async def leave(self, *, everyone: bool) -> None:
         await self._relay.cut()
 
     async def come_back(self) -> None:
