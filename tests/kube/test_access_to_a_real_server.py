@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,21 @@ async def test_a_password_is_refused(kube_server: KubeServer, tmp_path: Path) ->
     path.write_text(yaml.safe_dump(document))
     with pytest.raises(AccessError, match="use a token"):
         await library_access(path)
+
+
+@pytest.mark.regression("aiohttp: a TLS connection that is closed waits for its peer, unowned")
+def test_a_watch_that_is_left_leaves_no_connection(kube_server: KubeServer) -> None:
+    async def leave() -> None:
+        async with connected(kube_server.access()) as client:
+            selection = Selection(NAMESPACES)
+            async with client.watch(selection, (await client.list(selection)).version):
+                pass
+
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        asyncio.run(leave())
+        gc.collect()
+    assert not [one.message for one in seen if one.category is ResourceWarning]
 
 
 def _use_plugin(path: Path, given: Path) -> None:

@@ -112,8 +112,7 @@ class Transport:
                 raise error_from(await _refusal(request.call, response))
             yield response
         finally:
-            # What is not read whole cannot be followed by another answer.
-            response.release() if response.content.at_eof() else response.close()
+            _let_go(response)
 
     async def _authorized(self, request: Request) -> aiohttp.ClientResponse:
         tokens = self._access.tokens
@@ -123,7 +122,7 @@ class Transport:
         response = await self._send(request, token)
         if response.status != 401:
             return response
-        response.close()
+        _let_go(response)
         return await self._send(request, await tokens.token(refused=token))
 
     async def _send(self, request: Request, token: str) -> aiohttp.ClientResponse:
@@ -165,6 +164,15 @@ def translated(call: Call) -> Iterator[None]:
         raise Unavailable(f"{call}: the API server does not answer in time") from error
     except (aiohttp.ClientError, OSError) as error:
         raise Unavailable(f"{call}: the API server cannot be reached: {error!r}") from error
+
+
+def _let_go(response: aiohttp.ClientResponse) -> None:
+    """Keep the connection for another request if the answer was read whole; else break it."""
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        # Closed politely, a TLS connection would wait for its peer with nobody who knows of it.
+        connection.transport.abort()
+    response.close()
 
 
 async def _read(call: Call, response: aiohttp.ClientResponse, limit: int) -> bytes:

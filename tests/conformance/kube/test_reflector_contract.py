@@ -215,7 +215,7 @@ async def test_an_outage_changes_nothing_and_costs_few_requests(
         print(f"\n{outage}: {asked} requests in {lasted:.1f} s", end=" ")  # noqa: T201
     scene.proxy.broken, scene.proxy.fault = False, None
     await scene.equal()
-    assert scene.reflector.trouble is None
+    await until(lambda: scene.reflector.trouble is None, PATIENCE)
 
 
 async def test_an_api_server_that_sheds_load_is_left_alone(scene: Scene) -> None:
