@@ -147,10 +147,11 @@ class KubeClient:
         async with self.transport.stream(Request(call, "GET", params)) as content:
             yield Watch(call, content, self.transport.settings.silence, lasts)
 
-    async def create(self, resource: Resource, obj: Object) -> Object:
-        """Make the object. Raises `AlreadyExists`."""
+    async def create(self, resource: Resource, obj: Object, subresource: str = "") -> Object:
+        """Make the object, or ask its subresource for what `obj` says. Raises `AlreadyExists`."""
         metadata = obj["metadata"]
-        call = Call("create", resource, metadata.get("namespace", ""))
+        name = metadata["name"] if subresource else ""
+        call = Call("create", resource, metadata.get("namespace", ""), name, subresource)
         return await self._write(Request(call, "POST", _MANAGED, _whole(resource, obj)))
 
     async def update(self, resource: Resource, obj: Object, subresource: str = "") -> Object:
@@ -206,7 +207,8 @@ def _on(verb: str, resource: Resource, key: ObjectKey, subresource: str) -> Call
 
 
 def _whole(resource: Resource, obj: Object) -> Object:
-    return {**obj, "apiVersion": resource.api_version, "kind": resource.kind}
+    # What a subresource takes may be of a kind of its own, such as a TokenRequest.
+    return {"apiVersion": resource.api_version, "kind": resource.kind, **obj}
 
 
 def _typed(answer: Object, resource: Resource) -> list[Object]:
