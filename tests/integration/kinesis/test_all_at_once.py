@@ -51,9 +51,9 @@ class Stage:
     processes: list[Process] = field(default_factory=list)
 
     async def reshard(self) -> None:
-        """Split a shard or merge two."""
+        """Split a shard or merge two; two are left, so that there is something to share."""
         count = len(await self.operator.open_shards(self.stream.name))
-        if count == 1 or (count < SHARDS and self.chance.random() < 0.5):
+        if count <= 2 or (count < SHARDS and self.chance.random() < 0.5):
             await self.operator.split(self.stream.name, self.chance.randrange(count))
         else:
             first = self.chance.randrange(count - 1)
