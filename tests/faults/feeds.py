@@ -46,6 +46,9 @@ class Feed(ABC):
     reach: float
     """Seconds for which an order may be taken and its end not noted yet, on a machine in need."""
 
+    most: int | None = None
+    """Orders that it can be made to keep, where that is fewer than a long run has."""
+
     killed: int | None = None
     """Orders that a gateway's end may repeat; None where only `reach` says how many."""
 
@@ -214,9 +217,10 @@ class KafkaFeed(Feed):
 
 class KinesisFeed(Feed):
     """A stream of four shards. Its emulator keeps all in memory, so it is the way there that is
-    cut."""
+    cut; and it takes the longer to store a record, the more it has."""
 
     kind = "KinesisTrigger"
+    most = 10_000
     reach = 4.0
     forgetful = True
     hand_over = 10.0

@@ -27,6 +27,12 @@ class Sizes:
     deadline: float
     """For one step of a case."""
 
+    def at_most(self, most: int | None) -> Sizes:
+        """Return these with no more than `most` events."""
+        if most is None:
+            return self
+        return replace(self, events=min(self.events, most), backlog=min(self.backlog, most))
+
 
 SHORT = Sizes(
     long=False,
