@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 Work = Callable[[], Awaitable[None]]
 
+_TURNS = 0.1
+"""To be cancelled, even the quickest work needs some turns of the loop."""
+
 _EXIT_CODE = 75
 """EX_TEMPFAIL: start this process again."""
 
@@ -202,7 +205,10 @@ class Elector:
     async def _stop(self, task: asyncio.Task[None]) -> None:
         """Cancel the work and see it end before the Lease does; then give the Lease back."""
         task.cancel()
-        await asyncio.wait({task}, timeout=max(self._ends_at - monotonic(), 0.0))
+        if self.leads():
+            await self._renew_until(task)  # a shutdown may take longer than a Lease lasts
+        left = self._ends_at - monotonic()
+        await asyncio.wait({task}, timeout=max(left, _TURNS))
         if not task.done():
             logger.critical("lease %s: the work does not stop; ending the process", self._key)
             self._cut_off()

@@ -159,6 +159,34 @@ async def test_work_that_does_not_stop_is_cut_off_before_another_begins(access: 
             await task
 
 
+async def test_a_lease_is_kept_while_the_work_takes_its_time_to_stop(access: Access) -> None:
+    stopping, stopped, cut = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopping.set()
+            await stopped.wait()
+
+    async with connected(access) as client:
+        elector = Elector(client, KEY, "a", QUICK, cut.set)
+        task = asyncio.create_task(elector.run(work))
+        await until(elector.leads, 20)
+        task.cancel()
+        await stopping.wait()
+        before = await lease_now(access)
+        began = asyncio.get_running_loop().time()
+        await until(lambda: asyncio.get_running_loop().time() > began + QUICK.duration + 1, 20)
+        assert elector.leads()
+        assert (await lease_now(access)).renewed > before.renewed
+        stopped.set()
+        with suppress(asyncio.CancelledError):
+            await task
+    assert not cut.is_set()
+    assert (await lease_now(access)).holder == ""
+
+
 async def test_writes_of_who_does_not_lead_are_held_back(access: Access) -> None:
     async with connected(access) as client:
         elector = Elector(client, KEY, "a", QUICK)
