@@ -1,0 +1,168 @@
+"""What the parts of a function's objects agree on: runtime, files, port. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from controllers.desired.code import Archive, Code, Encoding, code_of
+from controllers.desired.config import ControllerConfig
+from controllers.desired.findings import Findings
+from controllers.desired.images import PodRuntime, find
+from runtimes.catalog import UnknownRuntime
+from tidegate.api.function import Function, dig
+
+DEFAULT_PORT = 8080
+HANDLER = "handler"
+"""The entry of the ConfigMap with the handler."""
+
+CONFIG_MAP_LIMIT = 1024 * 1024
+"""What the API server takes: the bytes of all values together."""
+
+_SCHEMES = ("http://", "https://")
+_SPACE = re.compile(r"\s")
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """One function on its way to its objects."""
+
+    function: Function
+    config: ControllerConfig
+    runtime: PodRuntime | None
+    """None for an image that needs none."""
+    code: Code | None
+    """None when the image brings its own."""
+    port: int
+    """Where the function listens."""
+
+    @property
+    def name(self) -> str:
+        """The name of the function and of most of its objects."""
+        return self.function.name
+
+    @property
+    def file(self) -> str:
+        """The entry of the ConfigMap that holds the code, or where it is."""
+        archive = self.code is not None and self.code.archive is not Archive.NONE
+        return self.function.spec.module + ("" if archive else self.file_suffix)
+
+    @property
+    def file_suffix(self) -> str:
+        """How source files of the runtime end."""
+        return self.runtime.file_suffix if self.runtime else ""
+
+    @property
+    def deps_file(self) -> str:
+        """The dependency file; empty when the runtime has none."""
+        return self.runtime.deps_file if self.runtime else ""
+
+    @property
+    def source(self) -> dict[str, str]:
+        """The entries of the ConfigMap."""
+        if self.code is None:
+            return {}
+        spec = self.function.spec
+        deps = {self.deps_file: spec.deps} if self.deps_file else {}
+        return {**deps, HANDLER: spec.handler, self.file: self.code.content}
+
+    def is_own(self, image: object) -> bool:
+        """Whether `image` is of the catalog, and so keeps the contract for servers."""
+        return self.runtime is not None and self.runtime.own and image == self.runtime.run.image
+
+    @property
+    def installs(self) -> bool:
+        """Whether there are dependencies, and something that installs them."""
+        wanted = bool(self.function.spec.deps.strip()) or (
+            self.code is not None and self.code.carries_deps
+        )
+        return wanted and self.runtime is not None and self.runtime.install is not None
+
+
+def blueprint(function: Function, config: ControllerConfig, found: Findings) -> Blueprint:
+    """Return what the objects of `function` agree on, with all mistakes noted in `found`."""
+    spec = function.spec
+    code = code_of(spec) if spec.handler and spec.function else None
+    plan = Blueprint(function, config, _runtime(function, config, found), code, _port(spec.service))
+    if code is not None:
+        _check_code(code, found)
+        _check_source(plan, found)
+    return plan
+
+
+def _runtime(function: Function, config: ControllerConfig, found: Findings) -> PodRuntime | None:
+    spec = function.spec
+    if not spec.runtime:
+        return None
+    try:
+        runtime, warning = find(spec.runtime, config.runtimes)
+    except UnknownRuntime as error:
+        if not spec.image or spec.function:
+            found.mistakes.append(f"{function}: spec.runtime: {error}")
+        return None
+    if warning and not spec.image:
+        found.warnings.append(f"{function}: spec.runtime: {warning}")
+    return runtime
+
+
+def _port(service: Mapping[str, Any]) -> int:
+    """Return the target of the first port, as Kubeless did."""
+    ports = service.get("ports")
+    target = dig(ports[0], "targetPort") if isinstance(ports, list) and ports else None
+    return target if isinstance(target, int) and target > 0 else DEFAULT_PORT
+
+
+def _check_code(code: Code, found: Findings) -> None:
+    place = "spec.function"
+    match code.encoding:
+        case Encoding.URL:
+            url = code.content.strip()
+            if not url.startswith(_SCHEMES) or _SPACE.search(url):
+                fix = "write one that begins with https:// or http://, or correct "
+                found.refuse(place, "is not an URL", f"{fix}spec.function-content-type")
+        case Encoding.BASE64:
+            try:
+                _check_sum(
+                    code, base64.b64decode("".join(code.content.split()), validate=True), found
+                )
+            except (binascii.Error, ValueError) as error:
+                fix = "encode the file, or set spec.function-content-type to text"
+                found.refuse(place, f"is not base64 ({error})", fix)
+        case Encoding.TEXT:
+            _check_sum(code, code.content.encode("utf-8", "surrogatepass"), found)
+
+
+def _check_sum(code: Code, decoded: bytes, found: Findings) -> None:
+    actual = hashlib.sha256(decoded).hexdigest()
+    if code.checksum and code.checksum.lower() != actual:
+        message = f"is not that of the code, whose sha256 is {actual}"
+        found.refuse("spec.checksum", message, "check where the code comes from, then correct it")
+
+
+def _check_source(plan: Blueprint, found: Findings) -> None:
+    spec = plan.function.spec
+    if plan.file in (HANDLER, plan.deps_file):
+        message = f"names the file {plan.file}, which is taken"
+        found.refuse("spec.handler", message, "give the module another name")
+    if spec.deps.strip() and not plan.deps_file and (plan.runtime or not spec.runtime):
+        whose = (
+            f"runtime {spec.runtime} has no" if spec.runtime else "without spec.runtime there is no"
+        )
+        found.refuse(
+            "spec.deps", f"is set, but {whose} dependency file", "remove it or set runtime"
+        )
+    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in plan.source.values())
+    if size > CONFIG_MAP_LIMIT:
+        message = (
+            f"and spec.deps have {size} bytes, more than the {CONFIG_MAP_LIMIT} of a ConfigMap"
+        )
+        fix = (
+            "put the code where it can be fetched, write its URL and set "
+            "spec.function-content-type to url (+zip or +compressedtar for an archive)"
+        )
+        found.refuse("spec.function", message, fix)

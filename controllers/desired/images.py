@@ -1,0 +1,100 @@
+"""What the pods of each runtime are made of: images, commands and environment. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from runtimes.catalog import RUNTIMES, SUCCESSORS, Runtime, UnknownRuntime, succession, unknown
+from tidegate.api.problem import listed, nearest
+
+Object = Mapping[str, Any]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """An image that does one step. `command` is a line of shell; empty is the image's own."""
+
+    image: str
+    command: str = ""
+    env: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    secrets: tuple[str, ...] = ()
+    """Secrets mounted at /var/run/secrets/kubeless.io/<name> during this step."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodRuntime:
+    """One runtime as a pod needs it."""
+
+    name: str
+    run: Phase
+    file_suffix: str = ""
+    deps_file: str = ""
+    install: Phase | None = None
+    compile: Phase | None = None
+    liveness: Object = field(default_factory=lambda: NOTHING)
+    """The probe instead of the usual one."""
+    pull_secrets: tuple[str, ...] = ()
+    own: bool = False
+    """Keeps runtimes/contract.md: it answers /readyz and writes nowhere but to /tmp."""
+
+
+def pod_runtime(runtime: Runtime) -> PodRuntime:
+    """Return how a pod runs what the catalog describes."""
+    return PodRuntime(
+        name=runtime.name,
+        run=Phase(runtime.image, env=runtime.env),
+        file_suffix=runtime.file_suffix,
+        deps_file=runtime.deps_file,
+        install=_pip(runtime) if runtime.language == "python" else None,
+        own=True,
+    )
+
+
+def _pip(runtime: Runtime) -> Phase:
+    """Install with the interpreter that will run it. A requirements file with hashes is held to
+    them by pip itself, which then refuses every line without one."""
+    command = (
+        f'exec {runtime.command[0]} -m pip install --prefix="$KUBELESS_INSTALL_VOLUME" '
+        '--requirement "$KUBELESS_DEPS_FILE"'
+    )
+    env = {
+        "HOME": "/tmp",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_CACHE_DIR": "1",  # nobody would read it again: the next pod starts empty
+        "PIP_NO_INPUT": "1",
+        "PIP_PROGRESS_BAR": "off",
+        "PIP_ROOT_USER_ACTION": "ignore",
+        "PIP_NO_WARN_SCRIPT_LOCATION": "1",
+    }
+    return Phase(runtime.image, command, env)
+
+
+CATALOG: Mapping[str, PodRuntime] = MappingProxyType(
+    {name: pod_runtime(runtime) for name, runtime in RUNTIMES.items()}
+)
+"""The runtimes that come with the controller; the configuration adds and replaces."""
+
+
+def find(name: str, known: Mapping[str, PodRuntime]) -> tuple[PodRuntime, str]:
+    """Return the runtime for `name`, and what its author should know or an empty text.
+
+    Raises UnknownRuntime with a sentence.
+    """
+    if name in known:
+        return known[name], ""
+    successor = SUCCESSORS.get(name, "")
+    if successor in known:
+        return known[successor], succession(name, successor)
+    raise UnknownRuntime(_unknown(name, known))
+
+
+def _unknown(name: str, known: Mapping[str, PodRuntime]) -> str:
+    if known.keys() == RUNTIMES.keys():
+        return unknown(name)
+    guess = nearest(name, known)
+    fix = f"did you mean {guess}?" if guess else f"set runtime to {listed(sorted(known))}"
+    return f"there is no runtime {name!r}: {fix}"
