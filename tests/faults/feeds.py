@@ -59,8 +59,8 @@ class Feed(ABC):
     """The same while two gateways read; None where that has no order."""
 
     forgetful = False
-    """Whether an orderly stop, too, repeats what ended ahead of an older order: only the position
-    of the oldest one that did not end is kept."""
+    """Whether moving in good order, too, repeats what ended ahead of an older order: only the
+    position of the oldest one that did not end is kept."""
 
     hand_over: float
     """Seconds after which a gateway that was killed is taken over."""

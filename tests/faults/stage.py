@@ -108,13 +108,19 @@ class Stage:
 
     async def stop(self, gateway: GatewayProcess) -> None:
         """Drain a gateway."""
-        if self.feed.forgetful:
-            async with self.disturbed(f"{gateway.name} was drained", HELD):
-                await gateway.stop()
-        else:
+        async with self.moved(f"{gateway.name} was drained", HELD):
             await gateway.stop()
-            self._tell(f"{gateway.name} was drained")
         assert gateway.process.returncode == 0, gateway.log.read_text()
+
+    @asynccontextmanager
+    async def moved(self, name: str, limit: int) -> AsyncIterator[None]:
+        """Note what is done in the block, which repeats nothing but with a forgetful source."""
+        if self.feed.forgetful:
+            async with self.disturbed(name, limit):
+                yield
+        else:
+            yield
+            self._tell(name)
 
     @asynccontextmanager
     async def disturbed(self, name: str, limit: int | None = None) -> AsyncIterator[None]:
