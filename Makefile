@@ -21,7 +21,7 @@ apiserver: .venv/dev  ## Build etcd and kube-apiserver for the tests, once; with
 again: .venv/dev  ## Run once more the tests that failed in the last run, and name those that pass now.
 	$(BIN)/pytest --last-failed --last-failed-no-failures none -rp
 
-slow: .venv/dev  ## Run the longer forms of the fault tests.
+slow: .venv/dev apiserver  ## Run the longer forms of the fault tests.
 	$(BIN)/pytest -m slow
 
 faults: .venv/dev  ## Every fault on real brokers with 100,000 events: hours; see docs/faults.md.
