@@ -10,10 +10,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import random
 import shutil
 import signal
+import socket
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +24,6 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
 from tests.fakes.kafka_guards import Guards
-from tests.fakes.nats_server import free_port
 
 KAFKA_VERSION = "3.9.1"
 PATIENCE = 150.0
@@ -37,12 +39,24 @@ _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 """
 
 
+def quiet_port() -> int:
+    """Return a free port below those that outgoing connections get.
+
+    A broker may bind it half a minute later; one of the others would often be taken by then.
+    """
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
+
+
 class KafkaBroker:
     """One process that speaks Kafka's protocol. It keeps its port over `kill` and `start`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = quiet_port()
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -184,10 +198,10 @@ class ApacheKafka(KafkaBroker):
 
     def __init__(self, folder: Path, guards: Guards | None = None) -> None:
         super().__init__(folder)
-        self.controller = f"127.0.0.1:{free_port()}"
+        self.controller = f"127.0.0.1:{quiet_port()}"
         self.place = Place(1, f"1@{self.controller}", new_cluster())
-        self.login_address = f"127.0.0.1:{free_port()}"
-        self.certificate_address = f"127.0.0.1:{free_port()}"
+        self.login_address = f"127.0.0.1:{quiet_port()}"
+        self.certificate_address = f"127.0.0.1:{quiet_port()}"
         self._guards = guards or Guards()
 
     @staticmethod

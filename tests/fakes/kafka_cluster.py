@@ -6,7 +6,14 @@ import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.fakes.kafka_broker import AdminClient, ApacheKafka, Place, create_topic, new_cluster
+from tests.fakes.kafka_broker import (
+    PATIENCE,
+    AdminClient,
+    ApacheKafka,
+    Place,
+    create_topic,
+    new_cluster,
+)
 
 SIZE = 3
 
@@ -50,8 +57,14 @@ class KafkaCluster:
         await create_topic(self.address, name, (partitions, SIZE), values)
 
     async def leader(self, topic: str, partition: int = 0) -> ApacheKafka:
-        """Return the node that serves a partition now."""
+        """Return the node that serves a partition, once whichever node is asked knows one."""
+        async with asyncio.timeout(PATIENCE):
+            while (number := await self._leader(topic, partition)) < 1:  # noqa: ASYNC110 - see below
+                await asyncio.sleep(0.1)  # the brokers tell nobody when they know
+        return self.nodes[number - 1]
+
+    async def _leader(self, topic: str, partition: int) -> int:
         async with AdminClient(self.address) as admin:
             (found,) = await admin.describe_topics([topic])
-        each = next(one for one in found["partitions"] if one["partition"] == partition)
-        return self.nodes[each["leader"] - 1]
+        leaders = (one["leader"] for one in found["partitions"] if one["partition"] == partition)
+        return next(leaders, -1)
