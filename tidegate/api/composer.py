@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from tidegate.api.model import Mistake
+from tidegate.api.mistake import Mistake
 from tidegate.api.problem import Path, Problem, quoted
 from tidegate.api.yaml_scalar import NotJSON, scalar_value
 

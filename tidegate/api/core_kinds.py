@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from tidegate.api.metadata import Resource
-from tidegate.api.model import Mistake
+from tidegate.api.mistake import Mistake
 
 
 def _decoded(text: str) -> str:

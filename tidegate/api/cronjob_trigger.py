@@ -9,18 +9,27 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from tidegate.api import schedule
-from tidegate.api.delivery import Delivery, loop_mistake
+from tidegate.api.delivery import Delivery, not_the_function
 from tidegate.api.metadata import Custom
-from tidegate.api.model import Mistake, Model
+from tidegate.api.mistake import Mistake
+from tidegate.api.model import Model
+from tidegate.api.rule import Checked, Rule, matching
 from tidegate.api.scalars import AnyJSON, DnsName
 
 _EXAMPLE = 'write for example "*/5 * * * *", @daily or "@every 90s"'
+_schedule = Checked(
+    matching(
+        r"((CRON_)?TZ=\S* +)?\s*(@\S.*|\S+(\s+\S+){4}\s*)",
+        "has not exactly five fields",
+        _EXAMPLE,
+    )
+)
 
 
 class CronJobTriggerSpec(Model):
     """When which function is called, and with what."""
 
-    schedule: Annotated[str, Field(examples=["*/5 * * * *"])]
+    schedule: Annotated[str, _schedule, Field(examples=["*/5 * * * *"])]
     """Five fields as in crontab, or @daily and its like, or @every with a duration."""
     function_name: Annotated[DnsName, Field(alias="function-name", examples=["hello"])]
     """The function of this namespace that is called."""
@@ -39,17 +48,25 @@ class CronJobTriggerSpec(Model):
     delivery: Delivery = Delivery()
     """How hard the gateway tries."""
 
-    def mistakes(self) -> Iterable[Mistake]:
-        """The schedule fires at some time, and in one zone."""
-        yield from self._schedule_mistakes()
-        if self.delivery.loops_to("function") == self.function_name:
-            yield loop_mistake(self.function_name)
+    agreements: ClassVar = (
+        Rule(
+            lambda self: self.time_zone is None or "TZ=" not in self.schedule,
+            "!has(self.timeZone) || !has(self.schedule) || !self.schedule.contains('TZ=')",
+            "is in schedule, too",
+            "keep it here, and remove it from schedule",
+            ("timeZone",),
+        ),
+        not_the_function(),
+    )
 
-    def _schedule_mistakes(self) -> Iterable[Mistake]:
+    def mistakes(self) -> Iterable[Mistake]:
+        """The schedule fires at some time, in a zone that there is."""
         try:
             schedule.parse(self.schedule)
         except schedule.ScheduleError as error:
             yield Mistake(str(error), _EXAMPLE, ("schedule",))
+            return
+        if "TZ=" in self.schedule:
             return
         try:
             schedule.parse(self.schedule, self.time_zone)

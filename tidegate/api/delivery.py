@@ -3,38 +3,46 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from tidegate.api import cel
 from tidegate.api.filters import filter_mistakes
-from tidegate.api.model import Mistake, Model, rules
-from tidegate.api.problem import quoted, shown
+from tidegate.api.mistake import Mistake
+from tidegate.api.model import Model
+from tidegate.api.rule import Rule
 from tidegate.api.scalars import (
     DnsName,
     Duration,
     PositiveDuration,
     Size,
+    int_or_string,
     url_without_credentials,
 )
-from tidegate.api.subjects import nats_subject, topic_name
+from tidegate.api.subjects import plain_subject, topic_name
 
-RETRY_ON = re.compile(r"connect|timeout|[3-5]\d\d|[3-5]xx", re.ASCII)
+_RETRY_REASON = Rule(
+    re.compile(r"connect|timeout|[3-5]\d\d|[3-5]xx", re.ASCII).fullmatch,
+    cel.matches("^(connect|timeout|[3-5][0-9][0-9]|[3-5]xx)$", of="string(self)"),
+    "is no reason to try again",
+    "list connect, timeout, a status such as 503 or a class such as 5xx; 2xx is success",
+    shows=True,
+)
 
 
 def _retry_reason(value: object) -> str:
-    text = str(value) if isinstance(value, str | int) else ""
-    if isinstance(value, bool) or RETRY_ON.fullmatch(text) is None:
-        fix = "list connect, timeout, a status such as 503 or a class such as 5xx; 2xx is success"
-        raise Mistake(f"{shown(value)} is no reason to try again", fix).error()
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not _RETRY_REASON.holds(text):
+        raise _RETRY_REASON.mistake(value).error()
     return text
 
 
 RetryReason = Annotated[
     str,
     BeforeValidator(_retry_reason),
-    WithJsonSchema({"x-kubernetes-int-or-string": True}),
+    int_or_string((_RETRY_REASON,)),
 ]
 Filter = Annotated[
     dict[str, Any],
@@ -42,41 +50,45 @@ Filter = Annotated[
 ]
 
 
+_LOOP = (
+    "is what this trigger itself feeds on",
+    "send dead letters to another place, or they come back as events",
+)
+# Durations with fractions, days or the ISO form are compared by the controllers alone.
+_DELAY_FITS = (
+    "(type(self.backoffDelay) == int && type(self.backoffMax) == int "
+    "? self.backoffDelay <= self.backoffMax "
+    ": ![self.backoffDelay, self.backoffMax].all(one, type(one) == string "
+    f"&& {cel.matches('^([0-9]{1,6}(ms|s|m|h))+$', of='one')}) "
+    "|| duration(self.backoffDelay) <= duration(self.backoffMax))"
+)
+
 DeadLetterKind = Literal["kafka", "nats", "http", "function", "file"]
 
 
 class DeadLetterSpec(Model):
     """Where an event goes that cannot be delivered. Exactly one of the fields."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            (
-                "[has(self.kafka), has(self.nats), has(self.http), has(self.function), "
-                "has(self.file)].exists_one(one, one)",
-                "set exactly one of kafka, nats, http, function or file",
-            ),
-        )
-    )
-
     kafka: Annotated[str, topic_name] | None = None
     """A Kafka topic."""
-    nats: Annotated[str, AfterValidator(nats_subject)] | None = None
+    nats: Annotated[str, plain_subject] | None = None
     """A NATS subject, without wildcards."""
-    http: Annotated[str, AfterValidator(url_without_credentials(("http", "https")))] | None = None
+    http: Annotated[str, url_without_credentials(("http", "https"))] | None = None
     """An URL that takes the event as a POST."""
     function: DnsName | None = None
     """A function of the same namespace."""
     file: Annotated[str, Field(min_length=1)] | None = None
     """A file that is appended to. On a laptop only."""
 
-    def mistakes(self) -> Iterable[Mistake]:
-        """One destination, and one that can be written to."""
-        if len(self.destinations()) != 1:
-            fix = "set exactly one of kafka, nats, http, function or file"
-            yield Mistake(f"names {len(self.destinations())} destinations", fix)
-        if self.nats and not {"*", ">"}.isdisjoint(self.nats.split(".")):
-            fix = "write the one subject that dead letters go to"
-            yield Mistake(f"{quoted(self.nats)} has wildcards", fix, ("nats",))
+    agreements: ClassVar = (
+        Rule(
+            lambda self: len(self.destinations()) == 1,
+            f"[{', '.join(cel.has(kind) for kind in get_args(DeadLetterKind))}]"
+            ".exists_one(one, one)",
+            "does not name one destination",
+            "set exactly one of kafka, nats, http, function or file",
+        ),
+    )
 
     def destinations(self) -> list[tuple[DeadLetterKind, str]]:
         """Return what is set, as kinds and targets."""
@@ -114,17 +126,6 @@ class Delivery(Model):
     the broker keeps nothing. Kafka and Kinesis keep the order of each key.
     """
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            (
-                "!has(self.onExhausted) || "
-                "(self.onExhausted == 'deadLetter') == has(self.deadLetter)",
-                "onExhausted and deadLetter disagree; onExhausted: deadLetter needs deadLetter, "
-                "and others leave it unused",
-            ),
-        )
-    )
-
     retry: Annotated[int, Field(ge=-1, le=1_000_000)] | None = None
     """Attempts after the first; -1 is until it succeeds. Default 10, and 0 for HTTP."""
     backoff_policy: Literal["exponential", "linear"] | None = None
@@ -137,7 +138,7 @@ class Delivery(Model):
     """The random part of each delay. Default 0.2."""
     timeout: PositiveDuration | None = None
     """The deadline of each attempt. Default the function's timeout."""
-    retry_on: Annotated[tuple[RetryReason, ...], Field(strict=False)] | None = None
+    retry_on: Annotated[tuple[RetryReason, ...], Field(strict=False, max_length=64)] | None = None
     """What is tried again: connect, timeout, statuses and classes of them.
     Default connect, timeout, 408, 425, 429 and 5xx."""
     max_age: PositiveDuration | None = None
@@ -153,24 +154,42 @@ class Delivery(Model):
     """Events in flight at a time. Default 16, and 256 for HTTP."""
     batch: BatchSpec | None = None
     """Several events in one call. Default one event a call."""
-    filter: Annotated[tuple[Filter, ...], Field(strict=False)] = ()
+    filter: Annotated[tuple[Filter, ...], Field(strict=False, max_length=64)] = ()
     """CloudEvents filters (exact, prefix, suffix, all, any, not), all of which must match."""
 
+    agreements: ClassVar = (
+        Rule(
+            lambda self: self.on_exhausted != "deadLetter" or self.dead_letter is not None,
+            "!has(self.onExhausted) || self.onExhausted != 'deadLetter' || has(self.deadLetter)",
+            "deadLetter is not set",
+            "add deadLetter, for example deadLetter: {nats: orders.dead}",
+            ("onExhausted",),
+        ),
+        Rule(
+            lambda self: self.on_exhausted in (None, "deadLetter") or self.dead_letter is None,
+            "!has(self.onExhausted) || self.onExhausted == 'deadLetter' || !has(self.deadLetter)",
+            "leaves deadLetter unused",
+            "remove onExhausted, or remove deadLetter",
+            ("onExhausted",),
+        ),
+        Rule(
+            lambda self: not self._delay_exceeds_max(),
+            f"!has(self.backoffDelay) || !has(self.backoffMax) || {_DELAY_FITS}",
+            "is shorter than backoffDelay",
+            "make backoffMax at least backoffDelay",
+            ("backoffMax",),
+        ),
+        Rule(
+            lambda self: self.retry_on != () or self.retry in (None, 0),
+            "!has(self.retryOn) || self.retryOn.size() > 0 || !has(self.retry) || self.retry == 0",
+            "is empty, so that nothing is tried again",
+            "list what to try again, or set retry: 0",
+            ("retryOn",),
+        ),
+    )
+
     def mistakes(self) -> Iterable[Mistake]:
-        """What is set must agree with itself."""
-        if self.on_exhausted == "deadLetter" and self.dead_letter is None:
-            fix = "add deadLetter, for example deadLetter: {nats: orders.dead}"
-            yield Mistake("deadLetter is not set", fix, ("onExhausted",))
-        if self.dead_letter is not None and self.on_exhausted in ("park", "drop"):
-            fix = "remove onExhausted, or remove deadLetter"
-            message = f"{self.on_exhausted} leaves deadLetter unused"
-            yield Mistake(message, fix, ("onExhausted",))
-        if self._delay_exceeds_max():
-            fix = "make backoffMax at least backoffDelay"
-            yield Mistake("is shorter than backoffDelay", fix, ("backoffMax",))
-        if self.retry_on == () and self.retry not in (None, 0):
-            fix = "list what to try again, or set retry: 0"
-            yield Mistake("is empty, so that nothing is tried again", fix, ("retryOn",))
+        """Filters nest, which no API server follows."""
         for index, expression in enumerate(self.filter):
             yield from filter_mistakes(expression, ("filter", index))
 
@@ -184,10 +203,30 @@ class Delivery(Model):
         return dict(self.dead_letter.destinations()).get(kind) if self.dead_letter else None
 
 
-def loop_mistake(target: str) -> Mistake:
-    """Say that dead letters would come back as events."""
-    fix = "send dead letters to another place, or they come back as events"
-    return Mistake(f"{quoted(target)} is what this trigger itself feeds on", fix, DEAD_LETTER_PATH)
-
-
 DEAD_LETTER_PATH = ("delivery", "deadLetter")
+
+
+def loop_mistake() -> Mistake:
+    """Say that dead letters would come back as events."""
+    return Mistake(*_LOOP, DEAD_LETTER_PATH)
+
+
+def never_fed_back(feeds: Callable[[Any], bool], kind: DeadLetterKind, told: str) -> Rule:
+    """Ask a trigger whether it `feeds` on its own dead letters.
+
+    `told` is what CEL can say of that: true when `target`, where those of the `kind` go, does
+    not come back.
+    """
+    path = (*DEAD_LETTER_PATH, kind)
+    target = cel.field(*path)
+    asked = f"!({cel.has(*path)}) || {told.replace('target', target)}"
+    return Rule(lambda self: not feeds(self), asked, *_LOOP, DEAD_LETTER_PATH)
+
+
+def not_the_function() -> Rule:
+    """Ask a trigger of one function for dead letters that do not reach that function."""
+    return never_fed_back(
+        lambda self: self.delivery.loops_to("function") == self.function_name,
+        "function",
+        "!has(self.function__dash__name) || self.function__dash__name != target",
+    )

@@ -18,7 +18,7 @@ from tidegate.api.composer import (
     too_deep,
     too_many_mistakes,
 )
-from tidegate.api.model import Mistake
+from tidegate.api.mistake import Mistake
 from tidegate.api.problem import Problem
 
 MAX_TEXT: Final = 1024 * 1024

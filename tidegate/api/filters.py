@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from tidegate.api.model import Mistake
+from tidegate.api.mistake import Mistake
 from tidegate.api.problem import Path, listed, nearest, quoted
 
 ON_ATTRIBUTES: Final = ("exact", "prefix", "suffix")

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import Field
 
-from tidegate.api.delivery import Delivery, loop_mistake
+from tidegate.api import cel
+from tidegate.api.delivery import Delivery, not_the_function
 from tidegate.api.metadata import Custom
-from tidegate.api.model import Mistake, Model, rules
-from tidegate.api.problem import quoted
+from tidegate.api.model import Model
+from tidegate.api.rule import Checked, Rule, matching, without
 from tidegate.api.scalars import DnsName, Host, SecretName, Size
 
 DEFAULT_BODY_LIMIT = 6 * 1024 * 1024
 
 
-def _path(text: str) -> str:
-    if re.search(r"[\s?#\x00-\x1f]", text) or ".." in text.split("/"):
-        fix = "write a path such as orders/new; queries and sub-paths reach the function"
-        raise Mistake("is not a plain path", fix).error()
-    return text
-
-
-def _method(text: str) -> str:
-    if re.fullmatch(r"[A-Z]{1,32}", text, re.ASCII) is None:
-        fix = f"write {text.upper()}" if text.isalpha() else "write for example GET"
-        raise Mistake(f"{quoted(text)} is not a method", fix).error()
-    return text
+_path = Checked(
+    without(
+        r"[\s?#\x00-\x1f]|(^|/)[.][.](/|$)",
+        "is not a plain path",
+        "write a path such as orders/new; queries and sub-paths reach the function",
+    ),
+    longest=2048,
+)
+_method = Checked(
+    matching("[A-Z]{1,32}", "is not a method", "write it in capital letters, for example GET")
+)
 
 
 class HTTPTriggerSpec(Model):
@@ -38,17 +36,6 @@ class HTTPTriggerSpec(Model):
     and up to 256 calls are in flight, unless `delivery` says otherwise.
     """
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            (
-                "!(has(self.tls) && self.tls && "
-                "has(self.tls__dash__secret) && self.tls__dash__secret != '')",
-                "tls-secret excludes tls; keep tls for a certificate by ACME, "
-                "or tls-secret for one of yours",
-            ),
-        )
-    )
-
     function_name: Annotated[DnsName, Field(alias="function-name", examples=["hello"])]
     """The function of this namespace that is called."""
     host_name: Annotated[Host, Field(alias="host-name")] = ""
@@ -57,7 +44,7 @@ class HTTPTriggerSpec(Model):
     """Get a certificate for the host by ACME."""
     tls_secret: Annotated[SecretName, Field(alias="tls-secret")] = ""
     """A Secret with the host's certificate."""
-    path: Annotated[str, Field(max_length=2048), AfterValidator(_path)] = ""
+    path: Annotated[str, _path] = ""
     """The path, without its leading slash, and all below it. Empty is every path."""
     basic_auth_secret: Annotated[SecretName, Field(alias="basic-auth-secret")] = ""
     """A Secret whose key `auth` is an htpasswd file."""
@@ -65,28 +52,38 @@ class HTTPTriggerSpec(Model):
     """The ingress controller: nginx, traefik, kong or another class."""
     cors_enable: Annotated[bool, Field(alias="cors-enable")] = False
     """Answer cross-origin requests."""
-    methods: Annotated[
-        tuple[Annotated[str, AfterValidator(_method)], ...], Field(strict=False)
-    ] = ()
+    methods: Annotated[tuple[Annotated[str, _method], ...], Field(strict=False, max_length=64)] = ()
     """The methods that are taken. Empty is any method."""
     body_limit: Size = DEFAULT_BODY_LIMIT
     """The largest body that is taken. Default 6Mi."""
     delivery: Delivery = Delivery()
     """How hard the gateway tries."""
 
-    def mistakes(self) -> Iterable[Mistake]:
-        """One certificate, and no batch of calls whose callers wait."""
-        if self.tls and self.tls_secret:
-            fix = "keep tls for a certificate by ACME, or tls-secret for one of yours"
-            yield Mistake("excludes tls", fix, ("tls-secret",))
-        if (self.tls or self.tls_secret) and not self.host_name:
-            fix = "add the host that the certificate is for, for example host-name: api.example.com"
-            yield Mistake("is missing", fix, ("host-name",))
-        if self.delivery.batch is not None:
-            fix = "remove it; each caller waits for an answer of its own"
-            yield Mistake("does not go with HTTP", fix, ("delivery", "batch"))
-        if self.delivery.loops_to("function") == self.function_name:
-            yield loop_mistake(self.function_name)
+    agreements: ClassVar = (
+        Rule(
+            lambda self: not (self.tls and self.tls_secret),
+            f"!(has(self.tls) && self.tls && {cel.given('tls-secret')})",
+            "excludes tls",
+            "keep tls for a certificate by ACME, or tls-secret for one of yours",
+            ("tls-secret",),
+        ),
+        Rule(
+            lambda self: not (self.tls or self.tls_secret) or self.host_name,
+            f"!((has(self.tls) && self.tls) || ({cel.given('tls-secret')})) "
+            f"|| ({cel.given('host-name')})",
+            "is missing",
+            "add the host that the certificate is for, for example host-name: api.example.com",
+            ("host-name",),
+        ),
+        Rule(
+            lambda self: self.delivery.batch is None,
+            f"!({cel.has('delivery', 'batch')})",
+            "does not go with HTTP",
+            "remove it; each caller waits for an answer of its own",
+            ("delivery", "batch"),
+        ),
+        not_the_function(),
+    )
 
     @property
     def route_path(self) -> str:

@@ -6,29 +6,29 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-from tidegate.api.delivery import Delivery, loop_mistake
+from tidegate.api import cel
+from tidegate.api.delivery import Delivery, loop_mistake, never_fed_back
 from tidegate.api.metadata import Custom, LabelSelector
-from tidegate.api.model import Mistake, Model, rules
+from tidegate.api.mistake import Mistake
+from tidegate.api.model import Model
 from tidegate.api.problem import quoted
-from tidegate.api.scalars import Instant, Matching, SecretName
+from tidegate.api.rule import Checked, Rule, matching, without
+from tidegate.api.scalars import Instant, SecretName, port_is_there
 from tidegate.api.subjects import topic_name
 
-_broker_shape = Matching(
-    r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}",
-    "a broker",
-    "write host:port, for example kafka:9092",
+_broker = Checked(
+    without("@", "holds credentials", "remove them and put them into a Secret", secret=True),
+    matching(
+        r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}",
+        "is not a broker",
+        "write host:port, for example kafka:9092",
+    ),
+    port_is_there("has no such port", "write a port from 1 to 65535, for example kafka:9092"),
 )
-
-
-def _broker(text: str) -> str:
-    if "@" in text:
-        raise Mistake("holds credentials", "remove them and put them into a Secret").error()
-    if not 0 < int(_broker_shape(text).rpartition(":")[2]) < 65536:
-        fix = "write a port from 1 to 65535, for example kafka:9092"
-        raise Mistake(f"{quoted(text)} has no such port", fix).error()
-    return text
+_AT_TIMESTAMP = f"{cel.has('startFrom')} && self.startFrom == 'timestamp'"
+_NAMED = f"({cel.given('topic')}) || (has(self.topics) && self.topics.size() > 0)"
 
 
 def _pattern(text: str) -> str:
@@ -43,38 +43,25 @@ def _pattern(text: str) -> str:
 class KafkaTriggerSpec(Model):
     """Which topic feeds which functions. Each function has a consumer group of its own."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            (
-                "(has(self.topic) || has(self.topics)) != has(self.topicPattern)",
-                "name the topics, or write a topicPattern for them",
-            ),
-            (
-                "has(self.startTime) == (has(self.startFrom) && self.startFrom == 'timestamp')",
-                "startTime goes with startFrom timestamp, and only with it",
-            ),
-        )
-    )
-
     topic: Annotated[str, topic_name, Field(examples=["orders"])] = ""
     """The topic that is read."""
-    topics: Annotated[tuple[Annotated[str, topic_name], ...], Field(strict=False)] = ()
+    topics: Annotated[
+        tuple[Annotated[str, topic_name], ...], Field(strict=False, max_length=256)
+    ] = ()
     """More topics that are read."""
-    topic_pattern: Annotated[str, AfterValidator(_pattern), Field(max_length=255)] = ""
+    topic_pattern: Annotated[str, Checked(longest=255), AfterValidator(_pattern)] = ""
     """A regular expression for whole names, in place of topics; new ones are found as they come."""
     function_selector: Annotated[
         LabelSelector, Field(examples=[{"matchLabels": {"function": "hello"}}])
     ]
     """The functions of this namespace that are fed. Empty is all of them."""
-    brokers: Annotated[
-        tuple[Annotated[str, AfterValidator(_broker)], ...], Field(strict=False)
-    ] = ()
+    brokers: Annotated[tuple[Annotated[str, _broker], ...], Field(strict=False, max_length=64)] = ()
     """Bootstrap servers as host:port. Default those of the gateway."""
     secret: SecretName = ""
     """A Secret: username, password and mechanism, or a token, or an OAuth client; certificates."""
     tls: bool = False
     """Speak TLS. A Secret with certificates does too."""
-    group: Annotated[str, Field(max_length=255)] = ""
+    group: Annotated[str, Checked(longest=255)] = ""
     """The consumer group. Default `<namespace>_<trigger>_<function>_<topic>`."""
     start_from: Literal["earliest", "latest", "timestamp"] = "earliest"
     """Where a group begins that has committed nothing yet."""
@@ -87,27 +74,52 @@ class KafkaTriggerSpec(Model):
     delivery: Delivery = Delivery()
     """How hard the gateway tries."""
 
-    def mistakes(self) -> Iterable[Mistake]:
-        """The topics and the start are given whole; dead letters must not come back."""
-        named = (*((self.topic,) if self.topic else ()), *self.topics)
-        if not named and not self.topic_pattern:
-            yield Mistake("names no topic", "add topic: orders, for example")
-        if named and self.topic_pattern:
-            fix = "remove it, or remove the topics"
-            yield Mistake("does not go with topics that are named", fix, ("topicPattern",))
-        yield from self._start_mistakes()
-        target = self.delivery.loops_to("kafka")
-        if target is not None and (target in named or self._matches(target)):
-            yield loop_mistake(target)
+    agreements: ClassVar = (
+        Rule(
+            lambda self: self.named or self.topic_pattern,
+            f"{_NAMED} || ({cel.given('topicPattern')})",
+            "names no topic",
+            "add topic: orders, for example",
+        ),
+        Rule(
+            lambda self: not (self.named and self.topic_pattern),
+            f"!({_NAMED}) || !({cel.given('topicPattern')})",
+            "does not go with topics that are named",
+            "remove it, or remove the topics",
+            ("topicPattern",),
+        ),
+        Rule(
+            lambda self: self.start_from != "timestamp" or self.start_time is not None,
+            f"!({_AT_TIMESTAMP}) || has(self.startTime)",
+            "is missing",
+            'timestamp needs it; add startTime: "2026-01-31T12:00:00Z"',
+            ("startTime",),
+        ),
+        Rule(
+            lambda self: self.start_from == "timestamp" or self.start_time is None,
+            f"({_AT_TIMESTAMP}) || !has(self.startTime)",
+            "goes with startFrom timestamp alone",
+            "remove it, or write startFrom: timestamp",
+            ("startTime",),
+        ),
+        never_fed_back(
+            lambda self: self.delivery.loops_to("kafka") in self.named,
+            "kafka",
+            "!((has(self.topic) && self.topic == target) "
+            "|| (has(self.topics) && target in self.topics))",
+        ),
+    )
 
-    def _start_mistakes(self) -> Iterable[Mistake]:
-        timed = self.start_from == "timestamp"
-        if timed and self.start_time is None:
-            fix = 'timestamp needs it; add startTime: "2026-01-31T12:00:00Z"'
-            yield Mistake("is missing", fix, ("startTime",))
-        if not timed and self.start_time is not None:
-            fix = "remove it, or write startFrom: timestamp"
-            yield Mistake(f"does not go with startFrom {self.start_from}", fix, ("startTime",))
+    def mistakes(self) -> Iterable[Mistake]:
+        """Dead letters must not come back by a pattern, which is Python's and no API server's."""
+        target = self.delivery.loops_to("kafka")
+        if target is not None and self._matches(target):
+            yield loop_mistake()
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The topics that are named."""
+        return (*((self.topic,) if self.topic else ()), *self.topics)
 
     def _matches(self, topic: str) -> bool:
         return bool(self.topic_pattern) and re.fullmatch(self.topic_pattern, topic) is not None

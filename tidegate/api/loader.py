@@ -12,7 +12,7 @@ from tidegate.api.composer import Document
 from tidegate.api.document import documents
 from tidegate.api.kinds import CORE_KINDS, CUSTOM_KINDS
 from tidegate.api.metadata import API_VERSION, GROUP, Resource
-from tidegate.api.model import Mistake
+from tidegate.api.mistake import Mistake
 from tidegate.api.problem import (
     Origin,
     Path,

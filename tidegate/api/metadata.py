@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from tidegate.api.model import Mistake, Model
+from tidegate.api.model import Model
 from tidegate.api.problem import Origin, Path, Problem, Severity, field_text
+from tidegate.api.rule import Rule
 from tidegate.api.scalars import DnsLabel, DnsName
 
 GROUP = "kubeless.io"
@@ -99,14 +99,24 @@ class Expression(Model):
         Literal["In", "NotIn", "Exists", "DoesNotExist"], Field(examples=["Exists"])
     ]
     values: Annotated[tuple[str, ...], Field(strict=False)] = ()
-
-    def mistakes(self) -> Iterable[Mistake]:
-        """Values go with In and NotIn, and with nothing else."""
-        takes = self.operator in ("In", "NotIn")
-        if takes and not self.values:
-            yield Mistake(f"{self.operator} has no values", "list at least one", ("values",))
-        if not takes and self.values:
-            yield Mistake(f"{self.operator} takes no values", "remove them", ("values",))
+    agreements: ClassVar = (
+        Rule(
+            lambda self: self.values or self.operator not in ("In", "NotIn"),
+            "!has(self.operator) || !(self.operator in ['In', 'NotIn']) "
+            "|| (has(self.values) && self.values.size() > 0)",
+            "is empty, which In and NotIn do not take",
+            "list at least one",
+            ("values",),
+        ),
+        Rule(
+            lambda self: not self.values or self.operator in ("In", "NotIn"),
+            "!has(self.operator) || self.operator in ['In', 'NotIn'] "
+            "|| !has(self.values) || self.values.size() == 0",
+            "does not go with Exists and DoesNotExist",
+            "remove it",
+            ("values",),
+        ),
+    )
 
     def accepts(self, labels: dict[str, str]) -> bool:
         """Say whether `labels` meet it. An absent label is NotIn, as in Kubernetes."""
@@ -126,7 +136,7 @@ class LabelSelector(Model):
 
     match_labels: dict[str, str] = Field(default_factory=dict)
     """Labels that a function must carry with exactly these values."""
-    match_expressions: Annotated[tuple[Expression, ...], Field(strict=False)] = ()
+    match_expressions: Annotated[tuple[Expression, ...], Field(strict=False, max_length=64)] = ()
     """Set-based requirements, all of which a function must meet."""
 
     def accepts(self, labels: dict[str, str]) -> bool:

@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
 from pydantic.alias_generators import to_camel
-from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+from pydantic_core import InitErrorDetails, ValidationError
+from pydantic_core.core_schema import CoreSchema
 
-from tidegate.api.problem import Path
-
-MISTAKE = "mistake"
-CEL_RULES = "x-kubernetes-validations"
-
-
-class Mistake(NamedTuple):
-    """What is wrong with the field at `path` (relative to its model), and what to write."""
-
-    message: str
-    fix: str
-    path: Path = ()
-
-    def error(self) -> PydanticCustomError:
-        """Wrap it, so that a validator can raise it and the loader can read it back."""
-        return PydanticCustomError(MISTAKE, "{message}; {fix}", self._asdict())
+from tidegate.api.mistake import Mistake
+from tidegate.api.rule import CEL_RULES, Rule
 
 
 class Model(BaseModel):
     """A mapping that a user writes. Unknown fields are refused, types are not guessed.
 
-    A null is the same as an absent field, as it is to Kubernetes.
+    A null is the same as an absent field, as it is to Kubernetes. `agreements` are the rules
+    between fields that an API server checks, too; each is told of that is broken.
     """
+
+    agreements: ClassVar[tuple[Rule, ...]] = ()
 
     model_config = ConfigDict(
         extra="forbid",
@@ -43,8 +33,18 @@ class Model(BaseModel):
     )
 
     def mistakes(self) -> Iterable[Mistake]:
-        """Name what is wrong between fields that are each right on their own."""
+        """Name what is wrong between fields and can be said in no agreement."""
         return ()
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        schema = handler(core_schema)
+        if cls.agreements:
+            rules = [one.validation({}) for one in cls.agreements]
+            handler.resolve_ref_schema(schema)[CEL_RULES] = rules
+        return schema
 
     @model_validator(mode="before")
     @classmethod
@@ -56,18 +56,14 @@ class Model(BaseModel):
 
     @model_validator(mode="after")
     def _agree(self) -> Model:
+        broken = [one.mistake() for one in self.agreements if not one.holds(self)]
         found = [
             InitErrorDetails(type=mistake.error(), loc=mistake.path, input=None)
-            for mistake in self.mistakes()
+            for mistake in (*broken, *self.mistakes())
         ]
         if found:
             raise ValidationError.from_exception_data(type(self).__name__, found)
         return self
-
-
-def rules(*pairs: tuple[str, str]) -> dict[str, JsonValue]:
-    """Name rules between fields that an API server can check: CEL expressions and sentences."""
-    return {CEL_RULES: [{"rule": rule, "message": message} for rule, message in pairs]}
 
 
 def aliases(model: type[BaseModel]) -> dict[str, str]:

@@ -2,51 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import Field
 
-from tidegate.api.delivery import Delivery, loop_mistake
+from tidegate.api import cel
+from tidegate.api.delivery import Delivery, never_fed_back
 from tidegate.api.metadata import Custom, LabelSelector
-from tidegate.api.model import Mistake, Model, rules
-from tidegate.api.scalars import Instant, PositiveDuration, SecretName, url_without_credentials
+from tidegate.api.model import Model
+from tidegate.api.rule import Checked, Rule
+from tidegate.api.scalars import Instant, PositiveDuration, SecretName, url_pattern, url_rules
 from tidegate.api.subjects import jetstream_name, nats_subject, queue_name, subject_matches
 
-_server = url_without_credentials(("nats", "tls", "ws", "wss"))
+_SCHEMES = ("nats", "tls", "ws", "wss")
+_URL = url_pattern(_SCHEMES)
+_servers = Checked(*url_rules(rf"(\s*{_URL}(\s*,\s*{_URL})*\s*)?", _SCHEMES), longest=4096)
+# Subjects of other characters are compared by the controllers alone.
+_NOT_TAKEN_IN = (
+    "!(has(self.jetstream) && has(self.jetstream.filterSubjects) "
+    "&& self.jetstream.filterSubjects.size() > 0 ? self.jetstream.filterSubjects "
+    ": has(self.topic) ? [self.topic] : [])"
+    f".exists(one, {cel.matches('^[A-Za-z0-9_.*>-]+$', of='one')} && "
+    "target.matches('^' + one.replace('.', '[.]').replace('*', '[^.]+').replace('>', '.+') + '$'))"
+)
 
-Subject = Annotated[str, AfterValidator(nats_subject)]
+Subject = Annotated[str, nats_subject]
 JetStreamName = Annotated[str, jetstream_name]
 DeliverPolicy = Literal["all", "last", "new", "byStartSequence", "byStartTime", "lastPerSubject"]
 
 
-def _servers(text: str) -> str:
-    for one in text.split(",") if text else ():
-        _server(one.strip())
-    return text
+def _start(policy: DeliverPolicy, field: str, example: str) -> tuple[Rule, Rule]:
+    """Ask that `field` is there with `policy`, and only with it."""
+    attribute = {"startSequence": "start_sequence", "startTime": "start_time"}[field]
+    asked = f"{cel.has('deliverPolicy')} && self.deliverPolicy == {cel.text(policy)}"
+
+    def is_there(self: JetStreamSpec) -> bool:
+        return getattr(self, attribute) is not None
+
+    return (
+        Rule(
+            lambda self: self.deliver_policy != policy or is_there(self),
+            f"!({asked}) || {cel.has(field)}",
+            "is missing",
+            f"{policy} needs it; add {field}: {example}",
+            (field,),
+        ),
+        Rule(
+            lambda self: self.deliver_policy == policy or not is_there(self),
+            f"({asked}) || !{cel.has(field)}",
+            f"goes with deliverPolicy {policy} alone",
+            f"remove it, or write deliverPolicy: {policy}",
+            (field,),
+        ),
+    )
 
 
 class JetStreamSpec(Model):
     """A durable pull consumer: every message is kept until its outcome is."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            (
-                "has(self.startSequence) == "
-                "(has(self.deliverPolicy) && self.deliverPolicy == 'byStartSequence')",
-                "startSequence goes with deliverPolicy byStartSequence, and only with it",
-            ),
-            (
-                "has(self.startTime) == "
-                "(has(self.deliverPolicy) && self.deliverPolicy == 'byStartTime')",
-                "startTime goes with deliverPolicy byStartTime, and only with it",
-            ),
-            (
-                "!has(self.createStream) || !self.createStream || has(self.stream)",
-                "stream is missing; name the stream that createStream makes",
-            ),
-        )
-    )
 
     stream: JetStreamName = ""
     """The stream. Default the one that has the subject."""
@@ -54,7 +66,7 @@ class JetStreamSpec(Model):
     """The consumer's name. Default `<namespace>_<trigger>_<function>_<topic>`."""
     create_stream: bool = False
     """Make the stream when there is none."""
-    filter_subjects: Annotated[tuple[Subject, ...], Field(strict=False)] = ()
+    filter_subjects: Annotated[tuple[Subject, ...], Field(strict=False, max_length=64)] = ()
     """Subjects of the stream that are read. Default the topic."""
     deliver_policy: DeliverPolicy = "all"
     """Where a new consumer starts."""
@@ -69,20 +81,17 @@ class JetStreamSpec(Model):
     domain: JetStreamName | None = None
     """The JetStream domain."""
 
-    def mistakes(self) -> Iterable[Mistake]:
-        """The start is given by exactly what deliverPolicy asks for."""
-        if self.create_stream and not self.stream:
-            yield Mistake("is missing", "name the stream that createStream makes", ("stream",))
-        starts = (
-            ("startSequence", "byStartSequence", self.start_sequence, "startSequence: 1"),
-            ("startTime", "byStartTime", self.start_time, 'startTime: "2026-01-31T12:00:00Z"'),
-        )
-        for name, policy, value, example in starts:
-            if self.deliver_policy == policy and value is None:
-                yield Mistake("is missing", f"{policy} needs it; add {example}", (name,))
-            if self.deliver_policy != policy and value is not None:
-                fix = f"remove it, or write deliverPolicy: {policy}"
-                yield Mistake(f"does not go with deliverPolicy {self.deliver_policy}", fix, (name,))
+    agreements: ClassVar = (
+        Rule(
+            lambda self: not self.create_stream or self.stream,
+            f"!(has(self.createStream) && self.createStream) || ({cel.given('stream')})",
+            "is missing",
+            "name the stream that createStream makes",
+            ("stream",),
+        ),
+        *_start("byStartSequence", "startSequence", "1"),
+        *_start("byStartTime", "startTime", '"2026-01-31T12:00:00Z"'),
+    )
 
 
 class NATSTriggerSpec(Model):
@@ -94,7 +103,7 @@ class NATSTriggerSpec(Model):
         LabelSelector, Field(examples=[{"matchLabels": {"function": "hello"}}])
     ]
     """The functions of this namespace that are fed. Empty is all of them."""
-    url: Annotated[str, AfterValidator(_servers)] = ""
+    url: Annotated[str, _servers] = ""
     """Servers, separated by commas. Default those of the gateway."""
     queue: Annotated[str, queue_name] = ""
     """The queue group. Default `<namespace>_<trigger>_<function>_<topic>`."""
@@ -107,11 +116,13 @@ class NATSTriggerSpec(Model):
     delivery: Delivery = Delivery()
     """How hard the gateway tries."""
 
-    def mistakes(self) -> Iterable[Mistake]:
-        """Dead letters must not come back."""
+    agreements: ClassVar = (
+        never_fed_back(lambda self: self._feeds_on_its_dead(), "nats", _NOT_TAKEN_IN),
+    )
+
+    def _feeds_on_its_dead(self) -> bool:
         target = self.delivery.loops_to("nats")
-        if target is not None and any(subject_matches(one, target) for one in self._subjects()):
-            yield loop_mistake(target)
+        return target is not None and any(subject_matches(one, target) for one in self._subjects())
 
     def _subjects(self) -> tuple[str, ...]:
         filtered = self.jetstream.filter_subjects if self.jetstream else ()

@@ -9,6 +9,7 @@ from typing import Final
 
 LONGEST: Final = 3650 * 86400.0
 LARGEST: Final = 2**50
+LONGEST_TEXT: Final = 64
 
 _UNITS: Final = {
     "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3,
@@ -29,15 +30,30 @@ _SUFFIXES: Final = {
 }  # fmt: skip
 
 
+DURATION: Final = (
+    r"^ *(\d*[.]?\d+|(\d*[.]?\d+([nuµm]?s|[mhd]))+|P(\d+([.]\d+)?W)?(\d+([.]\d+)?D)?"
+    r"(T(\d+([.]\d+)?H)?(\d+([.]\d+)?M)?(\d+([.]\d+)?S)?)?) *$"
+)
+"""What every duration matches in RE2. Not all that matches it is one: P and PT, for example."""
+SIZE: Final = r"^ *\d+([.]\d+)?(Ki|Mi|Gi|Ti|k|M|G|T)? *$"
+"""What every size matches in RE2."""
+
+
 def duration(value: object) -> float:
     """Read seconds from `1h30m`, `200ms`, `PT2S` (ISO 8601) or a plain number.
 
     Raises `ValueError` when it is none of these, negative, or longer than ten years.
     """
-    seconds = _duration_text(value.strip()) if isinstance(value, str) else _number(value)
+    seconds = _duration_text(_stripped(value)) if isinstance(value, str) else _number(value)
     if not 0 <= seconds <= LONGEST:
         raise ValueError("a duration is between 0 and ten years")
     return seconds
+
+
+def _stripped(text: str) -> str:
+    if len(text) > LONGEST_TEXT:
+        raise ValueError("too long")
+    return text.strip(" ")
 
 
 def _number(value: object) -> float:
@@ -91,7 +107,7 @@ def size(value: object) -> int:
 
     Raises `ValueError` when it is none of these, negative, or more than a pebibyte.
     """
-    amount = _size_text(value.strip()) if isinstance(value, str) else _number(value)
+    amount = _size_text(_stripped(value)) if isinstance(value, str) else _number(value)
     if amount != int(amount):
         raise ValueError("not a whole number of bytes")
     if not 0 <= amount <= LARGEST:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
@@ -11,8 +11,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from tidegate.api.model import MISTAKE, Mistake, aliases
+from tidegate.api.mistake import MISTAKE, Mistake
+from tidegate.api.model import aliases
+from tidegate.api.plain_rules import at_least, at_most, not_empty, one_of, present
 from tidegate.api.problem import Path, listed, nearest, shown
+from tidegate.api.rule import Rule
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -60,12 +63,12 @@ def _mistake(model: type[BaseModel], error: ErrorDetails) -> Mistake:
     if error["type"] == MISTAKE:
         return Mistake(context["message"], context["fix"], path)
     if error["type"] == "missing":
-        return Mistake("is missing", _addition(model, path), path)
+        return present(str(path[-1]), _addition(model, path)).mistake()._replace(path=path)
     if error["type"] == "extra_forbidden":
         return _unknown_field(model, path)
     if _holds_secrets(model, path):
         return Mistake("is not text", "write it in quotes", path)
-    return Mistake(*_sentence(error, context), path)
+    return _sentence(error, context)._replace(path=path)
 
 
 def _holds_secrets(model: type[BaseModel], path: Path) -> bool:
@@ -73,32 +76,30 @@ def _holds_secrets(model: type[BaseModel], path: Path) -> bool:
     return field is not None and not field.repr
 
 
-def _sentence(error: ErrorDetails, context: Mapping[str, Any]) -> tuple[str, str]:
+def _sentence(error: ErrorDetails, context: Mapping[str, Any]) -> Mistake:
     """Say what a built-in check of a single value found."""
     value = error["input"]
     expected = _TYPES.get(error["type"])
     if expected is not None:
-        return f"{shown(value)} is not {expected[0]}", expected[1](value)
+        return Mistake(f"{shown(value)} is not {expected[0]}", expected[1](value))
     if error["type"] == "literal_error":
         return _choice(value, context["expected"])
     bound = _BOUNDS.get(error["type"])
     if bound is not None:
-        key, words = bound
-        limit = context[key]
-        return f"{shown(value)} is not {words} {limit:g}", f"write a value {words} {limit:g}"
-    if error["type"] == "string_too_long":
-        longest = context["max_length"]
-        return f"is longer than {longest} characters", "shorten it"
+        key, rule = bound
+        return rule(context[key]).mistake(value)
+    if error["type"] == "too_long":
+        return Mistake(f"has more than {context['max_length']} items", "shorten it")
     if error["type"] == "string_too_short":
-        return "is empty", "write a text, or leave the field out"
-    return error["msg"][:1].lower() + error["msg"][1:], "correct the value"
+        return not_empty().mistake()
+    return Mistake(error["msg"][:1].lower() + error["msg"][1:], "correct the value")
 
 
-def _choice(value: Any, expected: str) -> tuple[str, str]:
+def _choice(value: Any, expected: str) -> Mistake:
     choices = [part.strip("'") for part in expected.replace(" or ", ", ").split(", ")]
     guess = nearest(str(value), choices)
-    fix = f"did you mean {guess}? use {listed(choices)}" if guess else f"use {listed(choices)}"
-    return f"{shown(value)} is not one of the values it takes", fix
+    mistake = one_of(choices).mistake(value)
+    return mistake._replace(fix=f"{mistake.fix} (did you mean {guess}?)") if guess else mistake
 
 
 def _quote_it(value: Any) -> str:
@@ -116,9 +117,9 @@ _TYPES: Final[Mapping[str, tuple[str, Callable[[Any], str]]]] = {
     "dict_type": ("a mapping", lambda _: "write its fields as name: value below it"),
     "model_type": ("a mapping", lambda _: "write its fields as name: value below it"),
 }
-_BOUNDS: Final[Mapping[str, tuple[str, str]]] = {
-    "greater_than_equal": ("ge", "at least"),
-    "less_than_equal": ("le", "at most"),
+_BOUNDS: Final[Mapping[str, tuple[str, Callable[[float], Rule]]]] = {
+    "greater_than_equal": ("ge", at_least),
+    "less_than_equal": ("le", at_most),
 }
 
 
@@ -134,12 +135,17 @@ def _addition(model: type[BaseModel], path: Path) -> str:
     """Say what to add for the missing field at `path`."""
     name, field = str(path[-1]), _field_at(model, path)
     if field is not None and field.examples:
-        return f"add it, for example {name}: {_flow(field.examples[0])}"
+        return addition(name, field.examples)
     inner = model_at(model, path)
-    if inner is None:
-        return f"add {name}"
-    required = [field.alias or key for key, field in inner.model_fields.items() if _needed(field)]
-    return f"add {name} with {listed(required, 'and')}" if required else f"add {name}"
+    fields = {} if inner is None else inner.model_fields
+    return addition(name, (), [one.alias or key for key, one in fields.items() if _needed(one)])
+
+
+def addition(name: str, examples: Sequence[Any], needed: Sequence[str] = ()) -> str:
+    """Say how to add the field `name`, in which some fields are `needed`."""
+    if examples:
+        return f"add it, for example {name}: {_flow(examples[0])}"
+    return f"add {name} with {listed(needed, 'and')}" if needed else f"add {name}"
 
 
 def _needed(field: FieldInfo) -> bool:

@@ -2,99 +2,105 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Final
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    PlainValidator,
-    WithJsonSchema,
+from pydantic import AfterValidator, PlainValidator, WithJsonSchema
+
+from tidegate.api import cel, quantities
+from tidegate.api.rule import Checked, Rule, matching, validations, without
+
+_INT_OR_STRING: Final = {"x-kubernetes-int-or-string": True, "maxLength": quantities.LONGEST_TEXT}
+
+
+def int_or_string(rules: Iterable[Rule]) -> WithJsonSchema:
+    """Describe a number with or without a unit, with the rules that it keeps."""
+    return WithJsonSchema(validations(rules, _INT_OR_STRING))
+
+
+def _can(read: Callable[[object], object]) -> Callable[[object], bool]:
+    def holds(value: object) -> bool:
+        try:
+            read(value)
+        except ValueError:
+            return False
+        return True
+
+    return holds
+
+
+_ABOVE_0: Final = f"type(self) == int ? self > 0 : {cel.matches('[1-9]')}"
+_IS_DURATION: Final = Rule(
+    _can(quantities.duration),
+    f"type(self) == int ? self >= 0 : {cel.matches(quantities.DURATION)} "
+    rf"&& {cel.matches('[0-9]')} && !{cel.matches('T *$')}",
+    "is not a duration",
+    "write for example 200ms, 1.5s, 2m, 1h30m, PT2S or a number of seconds",
+    shows=True,
 )
-from pydantic_core import core_schema
+_LEAVES_TIME: Final = Rule(
+    lambda value: quantities.duration(value) > 0,
+    _ABOVE_0,
+    "leaves no time",
+    "write a duration above 0, for example 30s",
+    shows=True,
+)
+_IS_SIZE: Final = Rule(
+    _can(quantities.size),
+    f"type(self) == int ? self >= 0 : {cel.matches(quantities.SIZE)}",
+    "is not a size",
+    "write for example 512k, 1Mi or a number of bytes",
+    shows=True,
+)
+_HOLDS_SOMETHING: Final = Rule(
+    quantities.size,
+    _ABOVE_0,
+    "a size of 0 holds nothing",
+    "write for example 1Mi",
+)
+DURATION_RULES: Final = (_IS_DURATION,)
+POSITIVE_DURATION_RULES: Final = (_IS_DURATION, _LEAVES_TIME)
+SIZE_RULES: Final = (_IS_SIZE, _HOLDS_SOMETHING)
 
-from tidegate.api import quantities
-from tidegate.api.model import Mistake
-from tidegate.api.problem import quoted, shown
 
-_INT_OR_STRING = {"x-kubernetes-int-or-string": True}
+def _kept(rules: Iterable[Rule], value: object) -> object:
+    for rule in rules:
+        if not rule.holds(value):
+            raise rule.mistake(value).error()
+    return value
 
 
 def read_duration(value: object) -> float:
     """Return seconds; raises a sentence when `value` is no duration."""
-    try:
-        return quantities.duration(value)
-    except ValueError:
-        fix = "write for example 200ms, 1.5s, 2m, 1h30m, PT2S or a number of seconds"
-        raise Mistake(f"{shown(value)} is not a duration", fix).error() from None
+    return quantities.duration(_kept(DURATION_RULES, value))
 
 
 def read_positive_duration(value: object) -> float:
     """Return seconds above 0."""
-    seconds = read_duration(value)
-    if seconds <= 0:
-        fix = "write a duration above 0, for example 30s"
-        raise Mistake(f"{shown(value)} leaves no time", fix).error()
-    return seconds
+    return quantities.duration(_kept(POSITIVE_DURATION_RULES, value))
 
 
 def read_size(value: object) -> int:
     """Return bytes above 0; raises a sentence when `value` is no size."""
-    try:
-        amount = quantities.size(value)
-    except ValueError:
-        fix = "write for example 512k, 1Mi or a number of bytes"
-        raise Mistake(f"{shown(value)} is not a size", fix).error() from None
-    if amount == 0:
-        raise Mistake("a size of 0 holds nothing", "write for example 1Mi").error()
-    return amount
+    return quantities.size(_kept(SIZE_RULES, value))
+
+
+_INSTANT: Final = matching(
+    r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[T ]([01][0-9]|2[0-3]):[0-5][0-9]"
+    r"(:[0-5][0-9]([.][0-9]+)?)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])",
+    "is not a point in time",
+    "write RFC 3339 with a zone, for example 2026-01-31T12:00:00Z",
+)
 
 
 def _instant(text: str) -> str:
+    """Refuse days that their month has not."""
     try:
-        aware = datetime.fromisoformat(text).tzinfo is not None
+        datetime.fromisoformat(text)
     except ValueError:
-        aware = False
-    if not aware:
-        fix = "write RFC 3339 with a zone, for example 2026-01-31T12:00:00Z"
-        raise Mistake(f"{quoted(text)} is not a point in time", fix).error()
+        raise _INSTANT.mistake(text).error() from None
     return text
-
-
-@dataclass(frozen=True, slots=True)
-class Matching:
-    """Text that `pattern` matches whole, for code and CRD alike. No look-around: RE2 has none.
-
-    `show` is False where the wrong text may be a secret in the wrong place.
-    """
-
-    pattern: str
-    what: str
-    fix: str
-    show: bool = True
-
-    def __call__(self, text: str) -> str:
-        """Return `text`, or raise a sentence."""
-        if re.fullmatch(self.pattern, text, re.ASCII) is None:
-            subject = f"{quoted(text)} " if self.show else ""
-            raise Mistake(f"{subject}is not {self.what}", self.fix).error()
-        return text
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, inner: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(self, inner(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, inner: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return inner(schema) | {"pattern": f"^({self.pattern})$"}
 
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
@@ -102,38 +108,45 @@ _HOST = rf"(\*\.)?{_LABEL}(\.{_LABEL})*"
 _LETTERS = "use lower-case letters, digits and dashes"
 
 DnsLabel = Annotated[
-    str, Matching(_LABEL, "a name that Kubernetes takes", f"{_LETTERS}, at most 63")
+    str, Checked(matching(_LABEL, "is not a name that Kubernetes takes", f"{_LETTERS}, at most 63"))
 ]
 DnsName = Annotated[
     str,
-    Field(max_length=253),
-    Matching(rf"{_LABEL}(\.{_LABEL})*", "a name that Kubernetes takes", _LETTERS),
+    Checked(
+        matching(rf"{_LABEL}(\.{_LABEL})*", "is not a name that Kubernetes takes", _LETTERS),
+        longest=253,
+    ),
 ]
 Host = Annotated[
     str,
-    Field(max_length=253),
-    Matching(
-        rf"({_HOST})?",
-        "a host name",
-        "write it without scheme, port and path, in lower case, for example api.example.com",
+    Checked(
+        matching(
+            rf"({_HOST})?",
+            "is not a host name",
+            "write it without scheme, port and path, in lower case, for example api.example.com",
+        ),
+        longest=253,
     ),
 ]
 SecretName = Annotated[
     str,
-    Field(max_length=253),
-    Matching(
-        rf"({_LABEL}(\.{_LABEL})*)?",
-        "the name of a Secret",
-        "write the name of a Secret of this namespace, never the secret itself",
-        show=False,
+    Checked(
+        matching(
+            rf"({_LABEL}(\.{_LABEL})*)?",
+            "is not the name of a Secret",
+            "write the name of a Secret of this namespace, never the secret itself",
+            shows=False,
+            secret=True,
+        ),
+        longest=253,
     ),
 ]
-Instant = Annotated[str, AfterValidator(_instant)]
-Duration = Annotated[float, PlainValidator(read_duration), WithJsonSchema(_INT_OR_STRING)]
+Instant = Annotated[str, Checked(_INSTANT), AfterValidator(_instant)]
+Duration = Annotated[float, PlainValidator(read_duration), int_or_string(DURATION_RULES)]
 PositiveDuration = Annotated[
-    float, PlainValidator(read_positive_duration), WithJsonSchema(_INT_OR_STRING)
+    float, PlainValidator(read_positive_duration), int_or_string(POSITIVE_DURATION_RULES)
 ]
-Size = Annotated[int, PlainValidator(read_size), WithJsonSchema(_INT_OR_STRING)]
+Size = Annotated[int, PlainValidator(read_size), int_or_string(SIZE_RULES)]
 FreeObject = Annotated[
     dict[str, Any],
     WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
@@ -143,25 +156,32 @@ AnyJSON = Annotated[
 ]
 
 
-def url_without_credentials(schemes: tuple[str, ...]) -> Callable[[str], str]:
-    """Build a validator for an URL of `schemes`; one with a password in it is never shown."""
-
-    def check(text: str) -> str:
-        try:
-            parts = urlsplit(text)
-            port_is_valid = parts.port is None or parts.port > 0
-        except ValueError:
-            raise _no_url(schemes) from None
-        if parts.username is not None or parts.password is not None:
-            fix = "remove them and put them into a Secret"
-            raise Mistake("holds credentials", fix).error()
-        if parts.scheme not in schemes or not parts.hostname or not port_is_valid:
-            raise _no_url(schemes)
-        return text
-
-    return check
+_PORT = r"0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+NO_CREDENTIALS: Final = without(
+    "://[^/?#,]*@", "holds credentials", "remove them and put them into a Secret", secret=True
+)
+"""Asks URLs, which may be several with commas between them, for no user and no password."""
 
 
-def _no_url(schemes: tuple[str, ...]) -> Exception:
+def url_pattern(schemes: tuple[str, ...]) -> str:
+    """Return the regular expression of an URL of `schemes`."""
+    host = r"(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:,\[\]]+)"
+    return rf"({'|'.join(schemes)})://{host}(:{_PORT})?([/?#][^\s,]*)?"
+
+
+def url_rules(pattern: str, schemes: tuple[str, ...]) -> tuple[Rule, ...]:
+    """Ask for what `pattern` matches, which is made of URLs of `schemes`; it is never shown."""
     fix = f"write for example {schemes[0]}://example.com:{8080}"
-    return Mistake(f"is not an URL with the scheme {' or '.join(schemes)}", fix).error()
+    message = f"is not an URL with the scheme {' or '.join(schemes)}"
+    return NO_CREDENTIALS, matching(pattern, message, fix, shows=False, secret=True)
+
+
+def url_without_credentials(schemes: tuple[str, ...], *, optional: bool = False) -> Checked:
+    """Ask for an URL of `schemes`, or for an empty text where it is `optional`."""
+    pattern = url_pattern(schemes)
+    return Checked(*url_rules(f"({pattern})?" if optional else pattern, schemes), longest=2048)
+
+
+def port_is_there(message: str, fix: str) -> Rule:
+    """Ask for text that ends with a colon and a port that there is."""
+    return matching(rf".*:{_PORT}", message, fix)

@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
-from tidegate.api.model import Mistake
-from tidegate.api.problem import quoted
-from tidegate.api.scalars import Matching
+from tidegate.api.rule import Checked, matching, without
 
-topic_name = Matching(
-    r"[A-Za-z0-9._-]{1,249}",
-    "a Kafka topic name",
-    "use letters, digits, dots, dashes and underscores, at most 249",
+topic_name = Checked(
+    matching(
+        r"[A-Za-z0-9._-]{1,249}",
+        "is not a Kafka topic name",
+        "use letters, digits, dots, dashes and underscores, at most 249",
+    )
 )
-jetstream_name = Matching(
-    r"[^\s.*>/\\\x00-\x1f]{0,255}",
-    "a name that JetStream takes",
-    "leave out dots, stars, >, slashes and spaces",
+jetstream_name = Checked(
+    matching(
+        r"[^\s.*>/\\\x00-\x1f]{0,255}",
+        "is not a name that JetStream takes",
+        "leave out dots, stars, >, slashes and spaces",
+    )
 )
-queue_name = Matching(r"[^\s\x00-\x1f]{0,255}", "a queue group", "leave out spaces")
-
-
-def nats_subject(text: str) -> str:
-    """Return a subject, in which `*` is one token and a last `>` is all that follow."""
-    tokens = text.split(".")
-    if any(not token or not token.isprintable() or " " in token for token in tokens):
-        fix = "separate non-empty words by single dots, for example orders.created"
-        raise Mistake(f"{quoted(text)} is not a NATS subject", fix).error()
-    if any("*" in token and token != "*" for token in tokens):
-        fix = "let * stand for a whole word, as in orders.*"
-        raise Mistake(f"{quoted(text)} has a * inside a word", fix).error()
-    if any(">" in token for token in tokens[:-1]) or (">" in tokens[-1] and tokens[-1] != ">"):
-        fix = "let > stand last and alone, as in orders.>"
-        raise Mistake(f"{quoted(text)} has a > that is not its last word", fix).error()
-    return text
+queue_name = Checked(matching(r"[^\s\x00-\x1f]{0,255}", "is not a queue group", "leave out spaces"))
+_SUBJECT_RULES = (
+    matching(
+        r"[^\s.\x00-\x1f\x7f]+([.][^\s.\x00-\x1f\x7f]+)*",
+        "is not a NATS subject",
+        "separate non-empty words by single dots, for example orders.created",
+    ),
+    without(
+        r"[^.][*]|[*][^.]",
+        "has a * inside a word",
+        "let * stand for a whole word, as in orders.*",
+        shows=True,
+    ),
+    without(
+        r"[^.]>|>.",
+        "has a > that is not its last word",
+        "let > stand last and alone, as in orders.>",
+        shows=True,
+    ),
+)
+nats_subject = Checked(*_SUBJECT_RULES)
+"""A subject, in which `*` is one token and a last `>` is all that follow."""
+plain_subject = Checked(
+    *_SUBJECT_RULES,
+    without("[*>]", "has wildcards", "write the one subject that dead letters go to", shows=True),
+)
 
 
 def subject_matches(pattern: str, subject: str) -> bool:

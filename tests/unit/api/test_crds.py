@@ -19,8 +19,8 @@ from tidegate.api.kinds import CUSTOM_KINDS
 ROOT = Path(__file__).parents[3]
 KINDS = pytest.mark.parametrize("kind", CUSTOM_KINDS)
 ALLOWED = {
-    "additionalProperties", "default", "description", "enum", "format", "items", "maxLength",
-    "maximum", "minLength", "minimum", "nullable", "pattern", "properties", "required", "type",
+    "additionalProperties", "default", "description", "enum", "format", "items", "maxItems",
+    "maxLength", "nullable", "properties", "required", "type",
     "x-kubernetes-int-or-string", "x-kubernetes-list-map-keys", "x-kubernetes-list-type",
     "x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations",
 }  # fmt: skip
@@ -39,6 +39,12 @@ def nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
     inner += [node[key] for key in ("items", "additionalProperties") if key in node]
     for one in inner:
         yield from nodes(one)
+
+
+def every_rule(kind: str) -> list[dict[str, Any]]:
+    return [
+        rule for node in nodes(schema(kind)) for rule in node.get("x-kubernetes-validations", ())
+    ]
 
 
 def test_the_files_are_those_of_the_models() -> None:
@@ -67,11 +73,11 @@ def test_every_node_of_the_schema_is_structural(kind: str) -> None:
 
 @KINDS
 def test_every_pattern_is_one_that_re2_has(kind: str) -> None:
-    for node in nodes(schema(kind)):
-        pattern = node.get("pattern", "")
-        re.compile(pattern)
-        assert "(?" not in pattern
-        assert all(int(n) <= 1000 for n in re.findall(r"\{\d+,(\d+)\}", pattern))
+    for rule in every_rule(kind):
+        for pattern in re.findall(r"matches\(r'([^']*)'\)", rule["rule"]):
+            re.compile(pattern)
+            assert "(?" not in pattern
+            assert all(int(n) <= 1000 for n in re.findall(r"\{\d+,(\d+)\}", pattern))
 
 
 @KINDS
@@ -86,11 +92,37 @@ def test_every_default_is_a_value_that_its_schema_takes(kind: str) -> None:
 def test_a_rule_reads_fields_that_are_there(kind: str) -> None:
     for node in nodes(schema(kind)):
         for rule in node.get("x-kubernetes-validations", ()):
-            names = re.findall(r"self\.([A-Za-z_]+)", rule["rule"])
-            fields = {name.replace("__dash__", "-") for name in names if name != "matches"}
-            assert fields
-            assert fields <= set(node["properties"])
-            assert rule["message"]
+            names = re.findall(r"has\(self\.([A-Za-z_]+)\)", rule["rule"])
+            fields = {
+                re.sub("^__(?!dash)(.*)__$", r"\1", name).replace("__dash__", "-") for name in names
+            }
+            assert fields <= set(node.get("properties", ()))
+
+
+@KINDS
+def test_a_rule_says_what_is_wrong_and_what_to_write(kind: str) -> None:
+    for rule in every_rule(kind):
+        message, _, fix = rule["message"].partition("; ")
+        assert message
+        assert fix
+        assert (
+            rule.get("messageExpression", rule["message"])
+            .rstrip("'")
+            .endswith(fix.replace("'", "\\'"))
+        )
+
+
+def test_a_value_that_may_be_a_secret_is_told_of_without_it() -> None:
+    rules = [rule for kind in CUSTOM_KINDS for rule in every_rule(kind)]
+    told = {rule["message"]: rule for rule in rules if rule.get("reason") == "FieldValueForbidden"}
+    assert any(message.startswith("holds credentials") for message in told)
+    assert any(message.startswith("is not the name of a Secret") for message in told)
+    assert all("messageExpression" not in rule for rule in told.values())
+
+
+def test_a_stored_name_is_not_asked_for_again() -> None:
+    (rule,) = (rule for rule in every_rule("Function") if "optionalOldSelf" in rule)
+    assert rule["rule"].startswith("oldSelf.hasValue() || ")
 
 
 @KINDS
