@@ -26,6 +26,9 @@ from tests.support.kpl import aggregated
 from tests.support.load import Load, assert_in_order
 from tests.support.waiting import until
 
+PATIENT = replace(FAST.pace, patience=60)
+"""For a machine on which calls may run out of time by themselves."""
+
 
 @pytest.fixture
 async def proxy(stream: StreamOfTests) -> AsyncIterator[AwsProxy]:
@@ -47,7 +50,7 @@ def load(stream: StreamOfTests, operator: Operator) -> Load:
 
 async def failed(one: Reading) -> None:
     """Wait for the failure of a source, and raise it here instead of at its end."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(50):
         await asyncio.wait({one.task})
     task, one.task = one.task, asyncio.create_task(asyncio.sleep(0))
     task.result()
@@ -121,14 +124,14 @@ async def test_a_call_that_is_never_answered_ends_at_its_deadline(
     proxied: StreamOfTests, proxy: AwsProxy, load: Load
 ) -> None:
     intake = SettlingIntake()
-    async with reading(proxied.source(timing=replace(FAST, call=0.5)), intake):
+    async with reading(proxied.source(timing=replace(FAST, call=2, pace=PATIENT)), intake):
         await load.publish(1)
         await intake.until(20)
         proxy.hold("GetRecords")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await proxy.held.wait()
         await load.publish(1)
-        await until(lambda: proxy.calls["GetRecords"] > 3)
+        await until(lambda: proxy.calls["GetRecords"] > 3, timeout=30)
         proxy.release()
         await intake.until(40)
     assert len(intake.deliveries) == 40
@@ -173,7 +176,7 @@ async def test_what_only_the_user_can_mend_is_said_in_a_sentence(
     proxy.refuse(operation, code, times=10)
     source = proxied.source()
     with pytest.raises(ConfigError, match=sentence) as caught:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(50):
             await source.run(RecordingIntake())
     await source.close()
     assert str(caught.value).startswith("KinesisTrigger default/contract: ")
