@@ -45,6 +45,7 @@ class KinesisServer(Emulator):
             "KINESIS_MOCK_TLS_PORT": str(free_port()),
             "KINESIS_MOCK_CERT_PATH": str(package / "server.json"),
             "LOG_LEVEL": "ERROR",
+            "SHARD_LIMIT": "500",
             **{f"{name}_DURATION": "20ms" for name in quick},
         }
 
