@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from controllers.desired.config import ControllerConfig
 from controllers.desired.findings import Findings
 from controllers.desired.images import PodRuntime, find
 from runtimes.catalog import UnknownRuntime
-from tidegate.api.function import Function, dig
+from tidegate.api.function import Function, FunctionSpec, dig
 
 DEFAULT_PORT = 8080
 HANDLER = "handler"
@@ -45,6 +45,12 @@ class Blueprint:
     def name(self) -> str:
         """The name of the function and of most of its objects."""
         return self.function.name
+
+    @property
+    def port_name(self) -> str:
+        """The name by which the Service finds the port; empty when it does so by number."""
+        target = _target(self.function.spec.service)
+        return target if isinstance(target, str) else ""
 
     @property
     def file(self) -> str:
@@ -88,7 +94,7 @@ def blueprint(function: Function, config: ControllerConfig, found: Findings) -> 
     """Return what the objects of `function` agree on, with all mistakes noted in `found`."""
     spec = function.spec
     code = code_of(spec) if spec.handler and spec.function else None
-    plan = Blueprint(function, config, _runtime(function, config, found), code, _port(spec.service))
+    plan = Blueprint(function, config, _runtime(function, config, found), code, _port(spec))
     if code is not None:
         _check_code(code, found)
         _check_source(plan, found)
@@ -110,11 +116,27 @@ def _runtime(function: Function, config: ControllerConfig, found: Findings) -> P
     return runtime
 
 
-def _port(service: Mapping[str, Any]) -> int:
+def _target(service: Mapping[str, Any]) -> object:
     """Return the target of the first port, as Kubeless did."""
     ports = service.get("ports")
-    target = dig(ports[0], "targetPort") if isinstance(ports, list) and ports else None
+    return dig(ports[0], "targetPort") if isinstance(ports, list) and ports else None
+
+
+def _port(spec: FunctionSpec) -> int:
+    target = _target(spec.service)
+    if isinstance(target, str):
+        return next(_numbers(spec, target), DEFAULT_PORT)
     return target if isinstance(target, int) and target > 0 else DEFAULT_PORT
+
+
+def _numbers(spec: FunctionSpec, name: str) -> Iterator[int]:
+    """Yield the ports of the function's container that its author gave this name."""
+    containers = dig(spec.deployment, "spec", "template", "spec", "containers")
+    ports = dig(containers[0], "ports") if isinstance(containers, list) and containers else None
+    for port in ports if isinstance(ports, list) else []:
+        number = dig(port, "containerPort")
+        if dig(port, "name") == name and isinstance(number, int):
+            yield number
 
 
 def _check_code(code: Code, found: Findings) -> None:

@@ -22,7 +22,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "imagePullSecrets": ("name",),
     "volumes": ("name",),
     "volumeMounts": ("mountPath",),
-    "ports": ("containerPort", "port", "protocol"),
+    "ports": ("port", "containerPort", "protocol"),
 }
 """Lists whose entries are told apart, and by what."""
 
@@ -79,7 +79,7 @@ def _entries(key: str, base: list[Any], over: Any, place: str, found: Findings) 
     for index, entry in _objects(over, place, found):
         inner, identity = f"{place}[{index}]", _identity(key, entry)
         if not any(identity[:-1] if key == "ports" else identity):
-            found.refuse(inner, f"has no {KEYS[key][0]}", "name it, so that it can be told apart")
+            found.refuse(inner, f"has no {KEYS[key][0]}", "write one, by which it is told apart")
         elif key in MERGED_ENTRIES:
             result[identity] = merged(result.get(identity, {}), entry, inner, found)
         else:

@@ -11,7 +11,6 @@ from tidegate.api.function import Function
 
 Object = dict[str, Any]
 
-FIELD_MANAGER = "tidegate"
 REVISION = "kubeless.io/revision"
 """The annotation of a pod template that changes when anything does that its pods depend on."""
 

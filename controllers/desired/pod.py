@@ -61,10 +61,11 @@ def _basis(plan: Blueprint) -> Object:
 
 def _container(plan: Blueprint) -> Object:
     image = {"image": plan.runtime.run.image} if plan.runtime else {}
+    named = {"name": plan.port_name} if plan.port_name else {}
     return {
         "name": plan.name,
         **image,
-        "ports": [{"containerPort": plan.port, "protocol": "TCP"}],
+        "ports": [{**named, "containerPort": plan.port, "protocol": "TCP"}],
         "volumeMounts": [
             {"name": names.code_volume(plan.name), "mountPath": FUNCTION_FOLDER},
             {"name": names.scratch_volume(plan.name), "mountPath": "/tmp"},
@@ -129,8 +130,6 @@ def _finished(plan: Blueprint, template: Object, found: Findings) -> Object:
 
 def _function(plan: Blueprint, main: Object, grace: int, found: Findings) -> Object:
     place = f"{SPEC}.containers[0]"
-    if not main.get("image"):
-        found.refuse(f"{place}.image", "is missing", "name an image, or set spec.runtime")
     ending = max(1.0, grace - DRAIN - STOP / 2)
     ours = contract(plan, dig(main, "resources", "limits", "memory"), ending)
     result = restricted(with_probes(main, plan), plan.is_own(main.get("image")), place, found)

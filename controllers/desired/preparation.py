@@ -33,10 +33,10 @@ umask 022
 fail() {{ echo "$*" >&2; exit 1; }}
 sum() {{ cat "$@" 2>/dev/null | sha256sum | cut -d ' ' -f 1; }}
 
-source={SOURCE_FOLDER}/$CODE_FILE
+source=$SOURCE_FOLDER/$CODE_FILE
 folder=$KUBELESS_INSTALL_VOLUME
 set -- "$source"
-[ -z "$DEPS_FILE" ] || set -- "$@" "{SOURCE_FOLDER}/$DEPS_FILE"
+[ -z "$DEPS_FILE" ] || set -- "$@" "$SOURCE_FOLDER/$DEPS_FILE"
 waited=0
 until [ "$(sum "$@")" = "$SOURCE_SHA256" ]; do
   [ "$waited" -lt {SOURCE_TIME} ] || fail "this node does not show this revision of the function's \
@@ -45,14 +45,15 @@ ConfigMap; the pod tries again"
   waited=$((waited + 2))
 done
 
-code=/tmp/code
+code=${{TMPDIR:-/tmp}}/code
+fetched=$code
 case $CODE_ENCODING in
   text) code=$source ;;
   base64) base64 -d < "$source" > "$code" || fail "spec.function is not base64; encode the file" ;;
   url)
     curl --fail --location --proto =https,http --proto-redir =https,http --globoff \\
       --silent --show-error --connect-timeout 20 --max-time {DOWNLOAD_TIME} \\
-      --max-filesize {DOWNLOAD_LIMIT} --retry 3 --output "$code" \\
+      --max-filesize {DOWNLOAD_LIMIT} --retry 3 --retry-max-time {DOWNLOAD_TIME} --output "$code" \\
       --url "$(tr -d '[:space:]' < "$source")" ||
       fail "fetching the code from the URL in spec.function failed; check it, and the network" ;;
 esac
@@ -70,11 +71,11 @@ case $CODE_ARCHIVE in
   compressedtar) tar -x -o -f "$code" -C "$folder" ||
     fail "unpacking the tar archive failed; pack it again, or correct spec.function-content-type" ;;
 esac
-rm -f /tmp/code
+rm -f "$fetched"
 
 [ -n "$DEPS_FILE" ] || exit 0
 if [ "$DEPS_FROM" = spec ] || [ ! -e "$folder/$DEPS_FILE" ]; then
-  cp "{SOURCE_FOLDER}/$DEPS_FILE" "$folder/$DEPS_FILE"
+  cp "$SOURCE_FOLDER/$DEPS_FILE" "$folder/$DEPS_FILE"
 fi
 """
 
@@ -97,6 +98,7 @@ def init_containers(plan: Blueprint) -> list[Object]:
 def _prepare(plan: Blueprint, code: Code) -> Object:
     env = {
         "KUBELESS_INSTALL_VOLUME": FUNCTION_FOLDER,
+        "SOURCE_FOLDER": SOURCE_FOLDER,
         "CODE_FILE": plan.file,
         "CODE_ENCODING": code.encoding.value,
         "CODE_ARCHIVE": code.archive.value,
