@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from gateway.core.delivery import Delivery
+from gateway.core.delivery import Delivery, Outcome
 from gateway.errors import SinkUnavailable
 
 
@@ -18,6 +18,7 @@ class BreakerState(Enum):
 
 
 CLOSED = BreakerState.CLOSED
+_GIVEN_UP = (Outcome.DEAD_LETTERED, Outcome.DROPPED)
 
 
 def is_systemic(error: SinkUnavailable) -> bool:
@@ -57,6 +58,7 @@ class Breaker:
     def __init__(self, settings: BreakerSettings | None = None) -> None:
         self._settings = settings or BreakerSettings()
         self._streak: dict[Delivery, int] = {}
+        self._given_up = 0
         self._failed_probes = 0
         self._ramp: int | None = None
         self.state = BreakerState.CLOSED
@@ -64,7 +66,8 @@ class Breaker:
     @property
     def alert(self) -> bool:
         """Whether a success would be news: something failed, or the ramp is not over."""
-        return bool(self._streak) or self._ramp is not None or self.state is not CLOSED
+        failing = self._streak or self._given_up
+        return bool(failing) or self._ramp is not None or self.state is not CLOSED
 
     @property
     def probes(self) -> int:
@@ -96,7 +99,8 @@ class Breaker:
             self._streak[delivery] = 1
             return True
         self._streak[delivery] = self._streak.get(delivery, 0) + 1
-        if self.state is BreakerState.OPEN or len(self._streak) < self._settings.threshold:
+        different = len(self._streak) + self._given_up
+        if self.state is BreakerState.OPEN or different < self._settings.threshold:
             return False
         self.state = BreakerState.OPEN
         return True
@@ -108,6 +112,7 @@ class Breaker:
     def forgiven(self) -> dict[Delivery, int]:
         """Return the attempts that each delivery is owed, and forget the streak."""
         streak, self._streak = self._streak, {}
+        self._given_up = 0
         return streak
 
     def probe(self) -> None:
@@ -119,6 +124,7 @@ class Breaker:
         """Note that the system works."""
         if self._streak:
             self._streak.clear()
+        self._given_up = 0
         if self.state is not BreakerState.CLOSED:
             self.state = BreakerState.CLOSED
             self._failed_probes = 0
@@ -128,6 +134,11 @@ class Breaker:
             if self._ramp > 1024:
                 self._ramp = None
 
-    def ended(self, delivery: Delivery) -> None:
-        """Forget a delivery that is settled."""
-        self._streak.pop(delivery, None)
+    def ended(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Forget a delivery that is settled; one that was given up goes on counting.
+
+        Where events are few, each may be at the end of its tries before the next one comes. What
+        was released does not count, since it comes again as another delivery of the same event.
+        """
+        if self._streak.pop(delivery, 0) and outcome in _GIVEN_UP:
+            self._given_up += 1

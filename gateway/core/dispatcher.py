@@ -420,7 +420,7 @@ class Dispatcher:
         if self._condemned and self._condemned.forget(delivery):
             logger.info("%s: dead letters are written again", self._id)
         if self._guard.alert:
-            self._guard.ended(delivery)
+            self._guard.ended(delivery, outcome)
         if self._cancelled:
             self._cancelled.discard(delivery)
         if self._recalled:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from gateway.core.breaker import Breaker, BreakerSettings, BreakerState
-from gateway.core.delivery import Delivery
+from gateway.core.delivery import Delivery, Outcome
 from gateway.core.progress import Progress
 from gateway.errors import SinkUnavailable
 from tidegate.api.subscription import Subscription
@@ -78,9 +78,9 @@ class Guard:
             self._over.set()
         self._work_on()
 
-    def ended(self, delivery: Delivery) -> None:
+    def ended(self, delivery: Delivery, outcome: Outcome) -> None:
         """Forget a delivery that is settled."""
-        self._breaker.ended(delivery)
+        self._breaker.ended(delivery, outcome)
 
     def hurry(self) -> None:
         """Probe now where a probe is to come."""

@@ -1,5 +1,7 @@
+import pytest
+
 from gateway.core.breaker import Breaker, BreakerSettings, BreakerState
-from gateway.core.delivery import Delivery
+from gateway.core.delivery import Delivery, Outcome
 from tests.support.events import delivery
 
 SETTINGS = BreakerSettings(threshold=3, delay=1.0, delay_max=4.0)
@@ -70,11 +72,34 @@ def test_after_a_good_probe_the_concurrency_grows_from_one() -> None:
     assert breaker.state is BreakerState.CLOSED
 
 
-def test_a_settled_delivery_counts_no_more() -> None:
+def test_what_came_back_to_its_source_counts_no_more() -> None:
     breaker = Breaker(SETTINGS)
     gone = delivery("gone")
     breaker.failed(gone)
-    breaker.ended(gone)
+    breaker.ended(gone, Outcome.RELEASED)
     assert not breaker.failed(delivery("2"))
     assert not breaker.failed(delivery("3"))
     assert breaker.failed(delivery("4"))
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DEAD_LETTERED, Outcome.DROPPED])
+def test_events_that_are_given_up_one_after_another_open_it_too(outcome: Outcome) -> None:
+    breaker = Breaker(SETTINGS)
+    for id in ("1", "2"):
+        one = delivery(id)
+        assert not breaker.failed(one)
+        breaker.ended(one, outcome)
+        assert breaker.alert
+    last = delivery("3")
+    assert breaker.failed(last)
+    assert breaker.forgiven() == {last: 1}
+
+
+def test_a_success_forgets_what_was_given_up_before() -> None:
+    breaker = Breaker(SETTINGS)
+    for id in ("1", "2", "3", "4"):
+        one = delivery(id)
+        assert not breaker.failed(one)
+        breaker.ended(one, Outcome.DEAD_LETTERED)
+        breaker.succeeded()
+    assert not breaker.alert
