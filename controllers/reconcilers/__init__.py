@@ -1,0 +1,1 @@
+"""One reconciler a kind: reads everything, applies everything, tells the object's status."""
