@@ -117,14 +117,24 @@ class KubeProxy:
             data=await request.read(),
             ssl=upstream.tls or True,
         ) as answer:
-            response = web.StreamResponse(status=answer.status, headers=_headers(answer))
-            await self._through()
-            await response.prepare(request)
-            with suppress(aiohttp.ClientError):
-                async for chunk in answer.content.iter_any():
-                    await self._through()
-                    await response.write(chunk)
-            return response
+            try:
+                return await self._relayed(request, answer)
+            finally:
+                # Closed politely, a TLS connection would outlive the proxy.
+                if answer.connection is not None and answer.connection.transport is not None:
+                    answer.connection.transport.abort()
+
+    async def _relayed(
+        self, request: web.Request, answer: aiohttp.ClientResponse
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(status=answer.status, headers=_headers(answer))
+        await self._through()
+        await response.prepare(request)
+        with suppress(aiohttp.ClientError):
+            async for chunk in answer.content.iter_any():
+                await self._through()
+                await response.write(chunk)
+        return response
 
     async def _through(self) -> None:
         await self._connected.wait()

@@ -101,6 +101,7 @@ def test_a_watch_that_is_left_leaves_no_connection(kube_server: KubeServer) -> N
             async with client.watch(selection, (await client.list(selection)).version):
                 pass
 
+    gc.collect()  # what other tests left is not ours
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         asyncio.run(leave())
