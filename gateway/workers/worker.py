@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterable
 
 from gateway.app import Gateway
+from gateway.logs import quiet_libraries
 from gateway.loop import loop_factory
 from gateway.stores.sqlite import SqliteLedger
 from gateway.workers.messages import Setup, Update, read_order
@@ -51,6 +52,7 @@ async def _serve(channel: socket.socket, sockets: list[socket.socket]) -> None:
         os._exit(PARENT_IS_GONE)
     log = ForwardedLog(asyncio.get_running_loop())
     logging.basicConfig(handlers=[log], level=setup.log_level, force=True)
+    quiet_libraries()
     await Worker(setup, writer, log).run(reader, sockets)
     writer.close()
     await writer.wait_closed()

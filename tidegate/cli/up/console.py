@@ -15,6 +15,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
+from gateway.logs import quiet_libraries
 from tidegate.cli.up.options import LogFormat, LogLevel
 
 if TYPE_CHECKING:
@@ -132,9 +133,5 @@ def start_logging(form: LogFormat, level: LogLevel) -> Console:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a text stream
     console = Console(sys.stdout, form)
     logging.basicConfig(handlers=[ConsoleLog(console)], level=level.value.upper(), force=True)
-    for quiet in ("asyncio", "watchfiles", "apscheduler", "aiohttp"):
-        logging.getLogger(quiet).setLevel(max(logging.WARNING, logging.root.level))
-    if logging.root.level > logging.DEBUG:
-        # It says each of its tries, dozens a second while brokers are away; a source says it once.
-        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    quiet_libraries()
     return console
