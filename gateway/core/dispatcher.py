@@ -469,6 +469,8 @@ class Dispatcher:
         """Let what is held finish; what would come again anyway is handed back at once."""
         self._progress.state = State.DRAINING
         self._draining = True
+        for delivery in self._resting.parked:
+            delivery.attempts = 0  # whoever starts it anew has mended what it failed on
         if self._route.source.redelivers:
             self._release(self._at_rest())
         for delivery in self._resting.parked:

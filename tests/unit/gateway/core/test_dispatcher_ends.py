@@ -449,3 +449,16 @@ async def test_what_waits_or_is_parked_frees_its_lane_when_it_is_released(
     assert run.outcomes() == {"delivered": 1, "released": 1}
     assert run.progress.unwritten == 0
     await run.stop()
+
+
+@pytest.mark.parametrize("redelivers", [True, False])
+async def test_what_was_parked_comes_back_with_all_its_attempts(redelivers: bool) -> None:
+    async def behave(_: Delivery) -> Answer | None:
+        raise SinkUnavailable("busy", status=500)
+
+    one = delivery("1")
+    run = Run(Once([one], redelivers=redelivers), MemorySink(behave), retry=2)
+    await until(lambda: run.progress.parked == 1)
+    assert one.attempts == 3
+    await run.stop()
+    assert (one.attempts, run.outcomes()) == (0, {"released": 1})
