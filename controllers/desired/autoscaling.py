@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from controllers.desired import names
 from controllers.desired.blueprint import Blueprint
 from controllers.desired.findings import Findings
 from controllers.desired.merge import mapping, merged
+from controllers.desired.scaling_metrics import scaling_metrics
 from tidegate.api.function import dig
-from tidegate.api.problem import listed, shown
+from tidegate.api.problem import shown
 
 Object = dict[str, Any]
 
@@ -26,7 +27,7 @@ def horizontal_pod_autoscaler(plan: Blueprint, found: Findings) -> Object | None
         return None
     _check_target(plan, spec, found)
     _check_bounds(spec, found)
-    metrics = list(_metrics(spec, found))
+    metrics = list(scaling_metrics(spec, f"{PLACE}.spec", found))
     kept = ("minReplicas", "maxReplicas", "behavior")
     return {
         "apiVersion": "autoscaling/v2",
@@ -70,95 +71,20 @@ def _check_bounds(spec: Object, found: Findings) -> None:
         found.refuse(f"{PLACE}.spec.minReplicas", f"is {least}, above maxReplicas", fix)
 
 
-def _metrics(spec: Object, found: Findings) -> Iterator[Object]:
-    usual = spec.get("targetCPUUtilizationPercentage")
-    if usual:
-        target = {"type": "Utilization", "averageUtilization": usual}
-        yield {"type": "Resource", "resource": {"name": "cpu", "target": target}}
-    given = spec.get("metrics") or []
-    place = f"{PLACE}.spec.metrics"
-    if not isinstance(given, list):
-        found.refuse(place, f"is {shown(given)}", "write a list")
-        return
-    for index, metric in enumerate(given):
-        converted = _metric(metric, f"{place}[{index}]", found)
-        if converted:
-            yield converted
-
-
-def _metric(metric: Any, place: str, found: Findings) -> Object | None:
-    kind = metric.get("type") if isinstance(metric, Mapping) else None
-    if not isinstance(kind, str) or kind not in _FORMS:
-        found.refuse(f"{place}.type", f"is {shown(kind)}", f"write {listed(_FORMS)}")
-        return None
-    field, convert = _FORMS[kind]
-    body = metric.get(field)
-    if not isinstance(body, Mapping):
-        fix = f"describe the metric under {field}"
-        found.refuse(f"{place}.{field}", "is missing", fix)
-        return None
-    # An Object metric of v2beta1 has a target too, but there it is the object.
-    old = not isinstance(dig(body, "target", "type"), str)
-    converted = convert(body, found, f"{place}.{field}") if old else dict(body)
-    return {"type": kind, field: converted}
-
-
-def _resource(body: Mapping[str, Any], found: Findings, place: str) -> Object:
-    kept = {key: body[key] for key in ("container", "name") if key in body}
-    return {**kept, "target": _target(body, ("Utilization", "AverageValue"), found, place)}
-
-
-def _pods(body: Mapping[str, Any], found: Findings, place: str) -> Object:
-    return {"metric": _named(body), "target": _target(body, ("AverageValue",), found, place)}
-
-
-def _object(body: Mapping[str, Any], found: Findings, place: str) -> Object:
-    described = mapping(body.get("target"), f"{place}.target", found)
-    if not described.get("name") or not described.get("kind"):
-        fix = "name the object that has the metric: kind and name, such as Service and the function"
-        found.refuse(f"{place}.target", "names no object", fix)
-    core = {"apiVersion": "v1"} if described.get("kind") in ("Service", "Pod", "Namespace") else {}
-    target = _target(body, ("Value", "AverageValue"), found, place)
-    return {"describedObject": {**core, **described}, "metric": _named(body), "target": target}
-
-
-def _external(body: Mapping[str, Any], found: Findings, place: str) -> Object:
-    target = _target(body, ("Value", "AverageValue"), found, place)
-    return {"metric": _named(body), "target": target}
-
-
-_FORMS: Mapping[str, tuple[str, Callable[[Mapping[str, Any], Findings, str], Object]]] = {
-    "Resource": ("resource", _resource),
-    "ContainerResource": ("containerResource", _resource),
-    "Pods": ("pods", _pods),
-    "Object": ("object", _object),
-    "External": ("external", _external),
-}
-"""Types of metrics: the field that describes each, and how its older form is read."""
-
-_OLD_TARGETS: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "Utilization": (("targetAverageUtilization",), "averageUtilization"),
-    "AverageValue": (("targetAverageValue", "averageValue"), "averageValue"),
-    "Value": (("targetValue",), "value"),
-}
-"""Types of targets: their names in the older form, and in the newer one."""
-
-
-def _named(body: Mapping[str, Any]) -> Object:
-    selector = body.get("selector") or body.get("metricSelector")
-    return {"name": body.get("metricName", ""), **({"selector": selector} if selector else {})}
-
-
-def _target(body: Mapping[str, Any], kinds: tuple[str, ...], found: Findings, place: str) -> Object:
-    for kind in kinds:
-        old, new = _OLD_TARGETS[kind]
-        for name in old:
-            # "0" is what the older form wrote for a value that is not used.
-            if body.get(name) not in (None, 0, "0", ""):
-                return {"type": kind, new: body[name]}
-    words = [_OLD_TARGETS[kind][0][0] for kind in kinds]
-    found.refuse(place, "has no target", f"set target, or {listed(words)} in the older form")
-    return {}
+def warn_of_shares(autoscaler: Object, deployment: Object, found: Findings) -> None:
+    """Say where a share is asked for of a resource that the container does not request."""
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    requested = {
+        **(dig(container, "resources", "limits") or {}),
+        **(dig(container, "resources", "requests") or {}),
+    }
+    for metric in autoscaler["spec"].get("metrics", []):
+        name = dig(metric, "resource", "name")
+        if dig(metric, "resource", "target", "type") == "Utilization" and name not in requested:
+            fix = f"set resources.requests.{name} in spec.deployment; until then it does not scale"
+            found.warn(
+                f"{PLACE}.spec.metrics", f"has a share, but the container requests no {name}", fix
+            )
 
 
 def pod_disruption_budget(

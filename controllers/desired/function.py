@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from controllers.desired import names
-from controllers.desired.autoscaling import horizontal_pod_autoscaler, pod_disruption_budget
+from controllers.desired.autoscaling import (
+    horizontal_pod_autoscaler,
+    pod_disruption_budget,
+    warn_of_shares,
+)
 from controllers.desired.blueprint import Blueprint, blueprint
 from controllers.desired.config import ControllerConfig
 from controllers.desired.findings import Findings
@@ -47,6 +51,7 @@ def desired_objects(function: Function, config: ControllerConfig) -> DesiredFunc
     deployment = _deployment(plan, source, found)
     autoscaler = horizontal_pod_autoscaler(plan, found)
     if autoscaler:
+        warn_of_shares(autoscaler, deployment, found)
         deployment["spec"].pop("replicas", None)  # else the two would set it in turns
     budget = pod_disruption_budget(plan, deployment, autoscaler)
     parts = (source, service(plan, found), deployment, autoscaler, budget)
