@@ -1,0 +1,127 @@
+"""The objects made for one object: applied, healed, pruned, and never taken from others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from controllers import drift
+from controllers.ownership import Standing, owner_text, standing
+from tidegate.kube.client import Deletion, KubeClient
+from tidegate.kube.errors import Conflict, NotFound
+from tidegate.kube.objects import Object, ObjectKey, key_of, uid_of
+from tidegate.kube.resources import BUILT_IN, Resource
+from tidegate.kube.store import Store
+
+_RESOURCES = {(each.api_version, each.kind): each for each in BUILT_IN}
+
+
+class ForeignObject(Exception):
+    """An object of that name is there already, and it is not ours."""
+
+
+class _Known(NamedTuple):
+    applied: str
+    """The digest of what was applied."""
+    content: str
+    """The digest of what came of it."""
+
+
+class Children:
+    """Keeps the children of all objects of one kind as they should be.
+
+    `stores` have what is there of each resource of children, kept by `drift.trimmed` and selected
+    by the label `created-by`. While nothing differs no request is made.
+    """
+
+    def __init__(self, client: KubeClient, stores: Mapping[Resource, Store]) -> None:
+        self._client = client
+        self._stores = stores
+        self._known: dict[tuple[Resource, ObjectKey], _Known] = {}
+
+    def get(self, resource: Resource, key: ObjectKey) -> Object | None:
+        """Return what is there, as far as the watch has told."""
+        return self._stores[resource].get(key)
+
+    async def settle(self, owner: Object, wanted: Iterable[Object]) -> None:
+        """Make the children of `owner` what is `wanted`, in that order; others of it go.
+
+        Raises `ForeignObject` with a sentence before anything is written, and `KubeError`.
+        """
+        whole = [(_resource_of(each), drift.stamped(each)) for each in wanted]
+        changed = [
+            (resource, each) for resource, each in whole if not self._is_settled(resource, each)
+        ]
+        for resource, each in changed:
+            await self._check(owner, resource, key_of(each))
+        for resource, each in changed:
+            await self._apply(resource, each)
+        await self._prune(owner, {(resource, key_of(each)) for resource, each in whole})
+
+    def forget(self, key: ObjectKey) -> None:
+        """Drop what is known of the children of that name."""
+        for resource in self._stores:
+            self._known.pop((resource, key), None)
+
+    def _is_settled(self, resource: Resource, wanted: Object) -> bool:
+        live = self.get(resource, key_of(wanted))
+        if live is None:
+            return False
+        known = self._known.get((resource, key_of(wanted)))
+        if known == _Known(_applied(wanted), drift.content(live)):
+            return True
+        return drift.is_settled(live, wanted)
+
+    async def _check(self, owner: Object, resource: Resource, key: ObjectKey) -> None:
+        """Raise `ForeignObject` if the name is taken; remove what a namesake has left behind."""
+        live = self.get(resource, key)
+        if live is None:  # the watch sees labelled objects only, and those a moment late
+            try:
+                live = await self._client.get(resource, key)
+            except NotFound:
+                return
+        match standing(live, owner):
+            case Standing.OURS:
+                return
+            case Standing.LEFT_BEHIND:
+                await self._delete(resource, live)
+            case Standing.FOREIGN:
+                raise ForeignObject(
+                    f"{owner['kind']} {key}: {resource.kind} {key} is there already, and "
+                    f"{owner_text(live)}; delete it, or give the {owner['kind']} another name"
+                )
+
+    async def _apply(self, resource: Resource, wanted: Object) -> None:
+        # Forced: on a child of ours a field that another has set is what we are here to heal.
+        answer = await self._client.apply(resource, wanted, force=True)
+        content = drift.content(drift.trimmed(answer))
+        self._known[resource, key_of(wanted)] = _Known(_applied(wanted), content)
+
+    async def _prune(self, owner: Object, kept: set[tuple[Resource, ObjectKey]]) -> None:
+        key = key_of(owner)
+        for resource in self._stores:
+            live = self.get(resource, key)
+            if live is None or (resource, key) in kept or _is_going(live):
+                continue
+            if standing(live, owner) is not Standing.FOREIGN:
+                await self._delete(resource, live)
+
+    async def _delete(self, resource: Resource, live: Object) -> None:
+        """Delete just this one: another may have its name by now."""
+        self._known.pop((resource, key_of(live)), None)
+        try:
+            await self._client.delete(resource, key_of(live), Deletion(uid=uid_of(live)))
+        except (Conflict, NotFound):
+            return
+
+
+def _resource_of(obj: Object) -> Resource:
+    return _RESOURCES[obj["apiVersion"], obj["kind"]]
+
+
+def _applied(wanted: Object) -> str:
+    return str(wanted["metadata"]["annotations"][drift.APPLIED])
+
+
+def _is_going(obj: Object) -> bool:
+    return "deletionTimestamp" in obj["metadata"]

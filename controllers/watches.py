@@ -1,0 +1,108 @@
+"""What the controllers watch, each selection once, and whom a change concerns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from controllers.core.workqueue import WorkQueue
+from tidegate.kube.client import KubeClient
+from tidegate.kube.objects import Object, ObjectKey, key_of, lean
+from tidegate.kube.reflector import Reflector, ReflectorSettings
+from tidegate.kube.selection import Selection
+from tidegate.kube.store import Delta, Store
+
+Mapper = Callable[[Object], Iterable[ObjectKey]]
+"""From an object that changed to the keys that are to be looked at."""
+
+Keep = Callable[[Object], Object]
+
+
+class Watches:
+    """Reflectors that run together, one for each selection that anybody asks for."""
+
+    def __init__(self, client: KubeClient, settings: ReflectorSettings | None = None) -> None:
+        self._client = client
+        self._settings = settings
+        self._reflectors: dict[Selection, Reflector] = {}
+
+    @property
+    def reflectors(self) -> Mapping[Selection, Reflector]:
+        """All of them."""
+        return self._reflectors
+
+    def reflector(self, selection: Selection, keep: Keep = lean) -> Reflector:
+        """Return that of `selection`; ask before `run`. Who asks first says what to keep."""
+        if selection not in self._reflectors:
+            made = Reflector(self._client, selection, self._settings, keep)
+            self._reflectors[selection] = made
+        return self._reflectors[selection]
+
+    def store(self, selection: Selection, keep: Keep = lean) -> Store:
+        """Return the store of that reflector."""
+        return self.reflector(selection, keep).store
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for selection, reflector in self._reflectors.items():
+                group.create_task(reflector.run(), name=f"watch of {selection}")
+
+    async def synced(self, selections: Iterable[Selection]) -> None:
+        """Return when the stores of `selections` have been right once."""
+        for selection in selections:
+            await self._reflectors[selection].synced.wait()
+
+
+@dataclass(slots=True)
+class Feed:
+    """Which keys a controller shall look at. It goes on while no controller runs, to no effect."""
+
+    mappers: dict[Selection, Mapper] = field(default_factory=dict)
+    queue: WorkQueue | None = None
+
+    def follow(self, watches: Watches, selection: Selection, mapper: Mapper) -> None:
+        """Have what changes in `selection` looked at; ask the reflector for it first."""
+        self.mappers[selection] = mapper
+
+        def listener(delta: Delta) -> None:
+            for obj in (delta.old, delta.new):
+                self._add(obj, mapper)
+
+        watches.reflector(selection).subscribe(listener)
+
+    def open(self, watches: Watches, queue: WorkQueue) -> None:
+        """Fill `queue` with all there is, and with what changes from now on."""
+        self.queue = queue
+        for selection, mapper in self.mappers.items():
+            for obj in watches.store(selection).values():
+                self._add(obj, mapper)
+
+    def close(self) -> None:
+        """Fill nothing any more."""
+        self.queue = None
+
+    def _add(self, obj: Object | None, mapper: Mapper) -> None:
+        if self.queue is not None and obj is not None:
+            for key in mapper(obj):
+                self.queue.add(key)
+
+
+def itself(obj: Object) -> Iterable[ObjectKey]:
+    """Map an object to its own key."""
+    return (key_of(obj),)
+
+
+def owner_of_kind(kind: str) -> Mapper:
+    """Return what maps a child to the objects of `kind` that own it."""
+
+    def owners(child: Object) -> Iterable[ObjectKey]:
+        metadata = child["metadata"]
+        return [
+            ObjectKey(metadata.get("namespace", ""), each["name"])
+            for each in metadata.get("ownerReferences") or []
+            if each.get("kind") == kind
+        ]
+
+    return owners
