@@ -34,6 +34,7 @@ _KEPT: Final[tuple[str, ...]] = (
     "format",
     "maxItems",
     "maxLength",
+    "maxProperties",
     "nullable",
 )
 # A name never changes: who was stored before there were rules can still be told of in its status.

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from tidegate.api import cel
-from tidegate.api.filters import filter_mistakes
+from tidegate.api.filters import filter_mistakes, filter_schema
 from tidegate.api.mistake import Mistake
 from tidegate.api.model import Model
 from tidegate.api.rule import Rule
@@ -44,10 +44,7 @@ RetryReason = Annotated[
     BeforeValidator(_retry_reason),
     int_or_string((_RETRY_REASON,)),
 ]
-Filter = Annotated[
-    dict[str, Any],
-    WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
-]
+Filter = Annotated[dict[str, Any], WithJsonSchema(filter_schema())]
 
 
 _LOOP = (

@@ -33,17 +33,17 @@ DELIVERY_MISTAKES = {
     "https; write for example http://example.com:8080",
     "batch: {maxBytes: 1MB}": 'batch.maxBytes: "1MB" is not a size; '
     "write for example 512k, 1Mi or a number of bytes",
-    "filter: [{}]": "filter[0]: has 0 dialects where a filter has one; "
-    "give each dialect a list item of its own; all items must match",
-    "filter: [{exakt: {type: a}}]": 'filter[0]: "exakt" is not a filter dialect; '
-    "did you mean exact?",
+    "filter: [{}]": "filter[0]: is not one filter; "
+    "give each list item one of exact, prefix, suffix, all, any or not",
+    "filter: [{exakt: {type: a}}]": "filter[0]: is not one filter; "
+    "give each list item one of exact, prefix, suffix, all, any or not (did you mean exact?)",
     "filter: [3]": "filter[0]: 3 is not a mapping; write its fields as name: value below it",
     "filter: [{not: 3}]": "filter[0].not: is not a filter; "
     "write for example exact: {type: order.created}",
     "filter: [{suffix: {type: ''}}]": "filter[0].suffix.type: is empty; "
     "write the text to compare with",
-    "filter: [{sql: x}]": 'filter[0]: "sql" is not a filter dialect; '
-    "use exact, prefix, suffix, all, any or not",
+    "filter: [{sql: x}]": "filter[0]: is not one filter; "
+    "give each list item one of exact, prefix, suffix, all, any or not",
     "deadLetter: {file: ''}": "deadLetter.file: is empty; write a text, or leave the field out",
     "retryOn: [], retry: 3": "retryOn: is empty, so that nothing is tried again; "
     "list what to try again, or set retry: 0",

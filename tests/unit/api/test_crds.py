@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 KINDS = pytest.mark.parametrize("kind", CUSTOM_KINDS)
 ALLOWED = {
     "additionalProperties", "default", "description", "enum", "format", "items", "maxItems",
-    "maxLength", "nullable", "properties", "required", "type",
+    "maxLength", "maxProperties", "nullable", "properties", "required", "type",
     "x-kubernetes-int-or-string", "x-kubernetes-list-map-keys", "x-kubernetes-list-type",
     "x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations",
 }  # fmt: skip
