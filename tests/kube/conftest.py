@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tests.fakes.installed import NotToBeHad
 from tests.fakes.kube_binaries import kube_binaries
 from tests.fakes.kube_server import KubeServer
+from tests.support.definitions import install
 from tidegate.kube.client import KubeClient, connected
 
 
@@ -17,6 +19,25 @@ from tidegate.kube.client import KubeClient, connected
 async def client(kube_server: KubeServer) -> AsyncIterator[KubeClient]:
     """An administrator's client of the server that all tests share."""
     async with connected(kube_server.access()) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def defined(kube_server: KubeServer) -> KubeServer:
+    """That server, with our definitions."""
+
+    async def install_all() -> None:
+        async with connected(kube_server.access()) as one:
+            await install(one)
+
+    asyncio.run(install_all())
+    return kube_server
+
+
+@pytest.fixture
+async def admitting(defined: KubeServer) -> AsyncIterator[KubeClient]:
+    """An administrator's client of a server that knows our definitions."""
+    async with connected(defined.access()) as one:
         yield one
 
 
