@@ -159,6 +159,7 @@ PATIENT = frozenset(
         (a_broker_is_killed, "kafka"),
         (all_brokers_are_away, "kafka"),
         (the_function_hangs, "kafka"),
+        (the_function_is_slow, "kafka"),
         (a_gateway_is_killed, "kinesis"),
         (replicas_come_and_go, "kinesis"),
         (the_function_hangs, "kinesis"),
