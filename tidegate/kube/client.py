@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -95,7 +95,7 @@ class KubeClient:
             version = page.version
         return Page(items, version)
 
-    async def pages(self, selection: Selection) -> AsyncIterator[Page]:
+    async def pages(self, selection: Selection) -> AsyncGenerator[Page, None]:
         """Yield the objects of `selection` page by page, all as they were at one moment.
 
         Raises `Gone` when that takes longer than the server keeps that moment: begin again.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -64,6 +65,9 @@ class Transport:
 
     def __init__(self, access: Access, settings: ClientSettings) -> None:
         self.settings = settings
+        self.asked: Counter[tuple[str, str]] = Counter()
+        """Requests by verb and resource, in the words of RBAC; those that failed are among them."""
+
         self._access = access
         self._slots = asyncio.Semaphore(settings.in_flight)
         self._session: aiohttp.ClientSession | None = None
@@ -89,6 +93,7 @@ class Transport:
 
     async def ask(self, request: Request) -> Object:
         """Send it and return the answer. Raises `KubeError`."""
+        self._count(request.call)
         async with self._slots:
             with translated(request.call):
                 async with asyncio.timeout(self.settings.timeout), self._sent(request) as response:
@@ -98,11 +103,15 @@ class Transport:
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[aiohttp.StreamReader]:
         """Send it and yield what comes back, as it comes. Raises `KubeError` before that."""
+        self._count(request.call)
         async with AsyncExitStack() as stack:
             with translated(request.call):
                 async with asyncio.timeout(self.settings.timeout):
                     response = await stack.enter_async_context(self._sent(request))
             yield response.content
+
+    def _count(self, call: Call) -> None:
+        self.asked[call.verb, call.rbac_resource] += 1
 
     @asynccontextmanager
     async def _sent(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
