@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -78,6 +79,13 @@ class Feed:
         for selection, mapper in self.mappers.items():
             for obj in watches.store(selection).values():
                 self._add(obj, mapper)
+
+    def revisit(self, watches: Watches, selection: Selection, spread: float) -> None:
+        """Have all of `selection` looked at again, within `spread` seconds."""
+        if self.queue is not None:
+            for obj in watches.store(selection).values():
+                for key in self.mappers[selection](obj):
+                    self.queue.add_after(key, random.uniform(0, spread))
 
     def close(self) -> None:
         """Fill nothing any more."""

@@ -1,0 +1,62 @@
+"""Settings of the control plane. Durations are seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tidegate.kube.elector import ElectorSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigSettings:
+    """Where the ConfigMap with what counts for all functions is."""
+
+    namespace: str = ""
+    """Empty is the namespace that the controller runs in."""
+
+    name: str = "kubeless-config"
+    """As Kubeless named it."""
+
+    spread: float = 30.0
+    """Over so long the functions are looked at again when it changes: a new image in it rolls all
+    of them, and not at one moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseSettings:
+    """The Lease by which one replica works and the others wait."""
+
+    namespace: str = ""
+    """Empty is the namespace that the controller runs in."""
+
+    name: str = "tidegate-controller"
+    """Two installations in one namespace need two names."""
+
+    times: ElectorSettings = field(default_factory=ElectorSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerAdminSettings:
+    """Health and metrics."""
+
+    host: str = "0.0.0.0"
+    """All addresses of the pod: the kubelet and Prometheus ask from outside of it."""
+
+    port: int = 9090
+    """0 lets the system choose."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerSettings:
+    """Everything the controllers can be told, beside what the ConfigMap says."""
+
+    functions_namespace: str = ""
+    """The one namespace whose objects are reconciled. Empty is what `functions-namespace` of the
+    ConfigMap says, and where that is empty too, all of them."""
+
+    workers: int = 4
+    """Objects of one kind that are worked on at a time; each waits for the API server mostly."""
+
+    config: ConfigSettings = field(default_factory=ConfigSettings)
+    lease: LeaseSettings = field(default_factory=LeaseSettings)
+    admin: ControllerAdminSettings = field(default_factory=ControllerAdminSettings)
