@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from tidegate.api import schedule
+from tidegate.api import cel, schedule
 from tidegate.api.delivery import Delivery, not_the_function
 from tidegate.api.metadata import Custom
 from tidegate.api.mistake import Mistake
@@ -16,6 +16,7 @@ from tidegate.api.model import Model
 from tidegate.api.rule import Checked, Rule, matching
 from tidegate.api.scalars import AnyJSON, DnsName
 
+_BY_GATEWAY = "!has(self.mode) || self.mode == 'gateway'"
 _EXAMPLE = 'write for example "*/5 * * * *", @daily or "@every 90s"'
 _schedule = Checked(
     matching(
@@ -45,10 +46,26 @@ class CronJobTriggerSpec(Model):
     """Fire nothing, and do not catch up later."""
     missed_runs: Literal["latest", "all", "skip"] = "latest"
     """Which of the times that passed while nobody ran are fired afterwards."""
+    mode: Literal["gateway", "cronjob"] = "gateway"
+    """Who calls: the gateway, or in a cluster a batch/v1 CronJob. A laptop has the former alone."""
     delivery: Delivery = Delivery()
     """How hard the gateway tries."""
 
     agreements: ClassVar = (
+        Rule(
+            lambda self: self.mode == "gateway" or self.delivery.dead_letter is None,
+            f"{_BY_GATEWAY} || !({cel.has('delivery', 'deadLetter')})",
+            "does not go with mode: cronjob, which keeps its last failed Job and no letters",
+            "remove it, or remove mode",
+            ("delivery", "deadLetter"),
+        ),
+        Rule(
+            lambda self: self.mode == "gateway" or self.missed_runs != "all",
+            f"{_BY_GATEWAY} || !has(self.missedRuns) || self.missedRuns != 'all'",
+            "does not go with mode: cronjob, which fires the latest only",
+            "write latest or skip, or remove mode",
+            ("missedRuns",),
+        ),
         Rule(
             lambda self: self.time_zone is None or "TZ=" not in self.schedule,
             "!has(self.timeZone) || !has(self.schedule) || !self.schedule.contains('TZ=')",

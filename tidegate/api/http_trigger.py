@@ -11,7 +11,7 @@ from tidegate.api.delivery import Delivery, not_the_function
 from tidegate.api.metadata import Custom
 from tidegate.api.model import Model
 from tidegate.api.rule import Checked, Rule, matching, without
-from tidegate.api.scalars import DnsName, Host, SecretName, Size
+from tidegate.api.scalars import DnsLabel, DnsName, Host, SecretName, Size
 
 DEFAULT_BODY_LIMIT = 6 * 1024 * 1024
 
@@ -27,6 +27,24 @@ _path = Checked(
 _method = Checked(
     matching("[A-Z]{1,32}", "is not a method", "write it in capital letters, for example GET")
 )
+_FOR_AN_INGRESS = " || ".join(
+    (
+        "(has(self.tls) && self.tls)",
+        f"({cel.has('cors-enable')} && {cel.field('cors-enable')})",
+        *(f"({cel.given(name)})" for name in ("gateway", "tls-secret", "basic-auth-secret")),
+    )
+)
+
+
+class GatewayRef(Model):
+    """Names a Gateway of the Gateway API."""
+
+    name: Annotated[DnsName, Field(examples=["public"])]
+    """The Gateway."""
+    namespace: DnsLabel | None = None
+    """Where it is. Default the namespace of the trigger."""
+    section_name: DnsName | None = None
+    """One of its listeners. Default all of them."""
 
 
 class HTTPTriggerSpec(Model):
@@ -56,6 +74,10 @@ class HTTPTriggerSpec(Model):
     """The methods that are taken. Empty is any method."""
     body_limit: Size = DEFAULT_BODY_LIMIT
     """The largest body that is taken. Default 6Mi."""
+    via: Literal["gateway", "function"] = "gateway"
+    """Whom the ingress controller calls: the gateway, or the function's own Service."""
+    gateway_ref: GatewayRef | None = None
+    """A Gateway of the Gateway API, which gets an HTTPRoute. Default none: an Ingress is made."""
     delivery: Delivery = Delivery()
     """How hard the gateway tries."""
 
@@ -82,8 +104,29 @@ class HTTPTriggerSpec(Model):
             "remove it; each caller waits for an answer of its own",
             ("delivery", "batch"),
         ),
+        Rule(
+            lambda self: self.gateway_ref is None or not self.for_an_ingress,
+            f"!has(self.gatewayRef) || !({_FOR_AN_INGRESS})",
+            "does not go with gateway, tls, tls-secret, basic-auth-secret and cors-enable",
+            "remove them, since listeners and filters of the Gateway do that, or remove it",
+            ("gatewayRef",),
+        ),
+        Rule(
+            lambda self: self.via == "gateway" or not self.methods or self.gateway_ref is not None,
+            "!has(self.via) || self.via == 'gateway' || !has(self.methods) "
+            "|| self.methods.size() == 0 || has(self.gatewayRef)",
+            "cannot be held by an Ingress that leads past the gateway",
+            "remove it, or remove via: function",
+            ("methods",),
+        ),
         not_the_function(),
     )
+
+    @property
+    def for_an_ingress(self) -> bool:
+        """Whether something is asked for that an HTTPRoute does not say."""
+        names = (self.gateway, self.tls_secret, self.basic_auth_secret)
+        return self.tls or self.cors_enable or any(names)
 
     @property
     def route_path(self) -> str:

@@ -62,7 +62,8 @@ TRIGGER_MISTAKES = [
      "add it, for example function-name: hello"),
     ("HTTPTrigger", "{function-name: f, zzz: g}",
      "spec.zzz: is not a known field; remove it, or use function-name, host-name, tls, "
-     "tls-secret, path, basic-auth-secret, gateway, cors-enable, methods, bodyLimit or delivery"),
+     "tls-secret, path, basic-auth-secret, gateway, cors-enable, methods, bodyLimit, via, "
+     "gatewayRef or delivery"),
     ("HTTPTrigger", "{function-name: f, host-name: a.b, tls: true, tls-secret: c}",
      "spec.tls-secret: excludes tls; "
      "keep tls for a certificate by ACME, or tls-secret for one of yours"),
@@ -82,6 +83,18 @@ TRIGGER_MISTAKES = [
     ("HTTPTrigger", "{function-name: f, delivery: {deadLetter: {function: f}}}",
      'spec.delivery.deadLetter: is what this trigger itself feeds on; '
      "send dead letters to another place, or they come back as events"),
+    ("HTTPTrigger", "{function-name: f, gateway: nginx, gatewayRef: {name: public}}",
+     "spec.gatewayRef: does not go with gateway, tls, tls-secret, basic-auth-secret and "
+     "cors-enable; remove them, since listeners and filters of the Gateway do that, or remove it"),
+    ("HTTPTrigger", "{function-name: f, via: function, methods: [GET]}",
+     "spec.methods: cannot be held by an Ingress that leads past the gateway; "
+     "remove it, or remove via: function"),
+    ("CronJobTrigger", f"{{{CRON}, mode: cronjob, delivery: {{deadLetter: {{nats: a}}}}}}",
+     "spec.delivery.deadLetter: does not go with mode: cronjob, which keeps its last failed Job "
+     "and no letters; remove it, or remove mode"),
+    ("CronJobTrigger", f"{{{CRON}, mode: cronjob, missedRuns: all}}",
+     "spec.missedRuns: does not go with mode: cronjob, which fires the latest only; "
+     "write latest or skip, or remove mode"),
     ("CronJobTrigger", "{function-name: f}",
      'spec.schedule: is missing; add it, for example schedule: "*/5 * * * *"'),
     ("CronJobTrigger", f"{{{CRON}, concurrencyPolicy: forbid}}",
