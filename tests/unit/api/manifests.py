@@ -76,6 +76,75 @@ spec:
   deployment: {spec: {template: {spec: {containers: [{image: example/own:1}]}}}}
 """
 
+FUNCTION_WITH_EVERY_FIELD = """
+apiVersion: kubeless.io/v1beta1
+kind: Function
+metadata:
+  creationTimestamp: null
+  name: zero
+  labels: {created-by: kubeless, function: zero}
+spec:
+  checksum: ""
+  deployment:
+    metadata: {creationTimestamp: null}
+    spec:
+      selector: null
+      strategy: {}
+      template:
+        metadata: {creationTimestamp: null}
+        spec: {containers: [{name: "", resources: {}}]}
+    status: {}
+  deps: ""
+  function: "def a(event, context): pass"
+  function-content-type: ""
+  handler: a.a
+  horizontalPodAutoscaler:
+    metadata: {creationTimestamp: null}
+    spec: {maxReplicas: 0, scaleTargetRef: {kind: "", name: ""}}
+    status: {conditions: null, currentMetrics: null, currentReplicas: 0, desiredReplicas: 0}
+  runtime: python3.7
+  service: {}
+  timeout: ""
+"""
+
+HTTP_TRIGGER_WITH_EVERY_FIELD = """
+apiVersion: kubeless.io/v1beta1
+kind: HTTPTrigger
+metadata: {name: zero, creationTimestamp: null}
+spec:
+  basic-auth-secret: ""
+  cors-enable: false
+  function-name: get-python
+  gateway: ""
+  host-name: ""
+  path: ""
+  tls: false
+  tls-secret: ""
+"""
+
+CRONJOB_TRIGGER_WITH_EVERY_FIELD = """
+apiVersion: kubeless.io/v1beta1
+kind: CronJobTrigger
+metadata: {name: zero, creationTimestamp: null}
+spec:
+  function-name: get-python
+  payload: null
+  schedule: "@hourly"
+"""
+
+KINESIS_TRIGGER_WITH_EVERY_FIELD = """
+apiVersion: kubeless.io/v1beta1
+kind: KinesisTrigger
+metadata: {name: zero, creationTimestamp: null}
+spec:
+  aws-region: us-west-2
+  endpoint: ""
+  function-name: get-python
+  secret: ec2
+  shard: shardId-000000000000
+  stream: KubelessDemo
+"""
+
 HTTP_TRIGGER = """
 apiVersion: kubeless.io/v1beta1
 kind: HTTPTrigger
@@ -143,7 +212,12 @@ EVERY_SHAPE = (
     KAFKA_TRIGGER,
     NATS_TRIGGER,
     KINESIS_TRIGGER,
+    FUNCTION_WITH_EVERY_FIELD,
+    HTTP_TRIGGER_WITH_EVERY_FIELD,
+    CRONJOB_TRIGGER_WITH_EVERY_FIELD,
+    KINESIS_TRIGGER_WITH_EVERY_FIELD,
 )
+"""What Kubeless's types wrote: they left out nothing that was empty."""
 
 
 def trigger(kind: str, spec: str, name: str = "t") -> str:
