@@ -15,7 +15,7 @@ from controllers.desired.autoscaling import (
 from controllers.desired.blueprint import Blueprint, blueprint
 from controllers.desired.config import ControllerConfig
 from controllers.desired.findings import Findings
-from controllers.desired.merge import mapping, merged
+from controllers.desired.merge import mapping, merged, unshared
 from controllers.desired.pod import pod_template
 from controllers.desired.service import service, url
 from tidegate.api.function import Function, dig
@@ -57,7 +57,9 @@ def desired_objects(function: Function, config: ControllerConfig) -> DesiredFunc
     parts = (source, service(plan, found), deployment, autoscaler, budget)
     warnings = found.settle()
     revision = deployment["spec"]["template"]["metadata"]["annotations"][names.REVISION]
-    return DesiredFunction(tuple(part for part in parts if part), revision, url(plan), warnings)
+    return DesiredFunction(
+        tuple(unshared(part) for part in parts if part), revision, url(plan), warnings
+    )
 
 
 def _config_map(plan: Blueprint) -> Object:

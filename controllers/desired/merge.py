@@ -6,7 +6,6 @@ by entry; every other value replaces. A null is an absent field, as everywhere i
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -48,8 +47,11 @@ OFF = frozenset(
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any], place: str, found: Findings) -> Object:
-    """Return `base` with `over` laid over it; a part of the wrong shape is noted in `found`."""
-    result = copy.deepcopy(dict(base))
+    """Return `base` with `over` laid over it; a part of the wrong shape is noted in `found`.
+
+    Neither is changed, but the result shares with them what is equal.
+    """
+    result = dict(base)
     for key, value in over.items():
         if value is not None:
             inner = f"{place}.{key}" if place else key
@@ -62,7 +64,7 @@ def _laid_over(key: str, base: Any, over: Any, place: str, found: Findings) -> A
         return _entries(key, base if isinstance(base, list) else [], over, place, found)
     if isinstance(base, Mapping):
         return _mapping(key, base, over, place, found)
-    return merged({}, over, place, found) if isinstance(over, Mapping) else copy.deepcopy(over)
+    return merged({}, over, place, found) if isinstance(over, Mapping) else over
 
 
 def _mapping(key: str, base: Mapping[str, Any], over: Any, place: str, found: Findings) -> Any:
@@ -117,3 +119,10 @@ def mapping(value: Any, place: str, found: Findings) -> Mapping[str, Any]:
     if value is not None:
         found.refuse(place, f"is {shown(value)}", "write a mapping")
     return {}
+
+
+def unshared(value: Any) -> Any:
+    """Return an equal value that shares no mapping and no list with anything, nor with itself."""
+    if isinstance(value, Mapping):
+        return {key: unshared(value[key]) for key in value}
+    return [unshared(item) for item in value] if isinstance(value, list | tuple) else value

@@ -10,7 +10,7 @@ import pytest
 from controllers.desired.code import FunctionInvalid
 from controllers.desired.config import ControllerConfig
 from controllers.desired.function import desired_objects
-from controllers.desired.images import Phase, PodRuntime
+from controllers.desired.images import CATALOG, Phase, PodRuntime
 from tests.support.functions import (
     SHAPES,
     by_kind,
@@ -43,15 +43,26 @@ def test_the_objects_of_every_shape_are_as_written_down(name: str) -> None:
     assert (FOLDER / f"{name}.yaml").read_text(encoding="utf-8") == rendered(name), message
 
 
+def wreck(value: Any) -> None:
+    """Empty every mapping and list below `value`."""
+    if isinstance(value, dict | list):
+        for inner in list(value.values() if isinstance(value, dict) else value):
+            wreck(inner)
+        value.clear()
+
+
 @pytest.mark.regression("Kubeless: a retry appends the configured environment once more")
 @pytest.mark.parametrize("shape", SHAPES)
-def test_nothing_that_is_handed_in_is_changed(shape: str) -> None:
-    config = ControllerConfig(deployment=container(env=[{"name": "A", "value": "1"}]))
+def test_nothing_that_is_handed_in_is_changed_or_handed_out(shape: str) -> None:
+    theirs = container(env=[{"name": "A", "value": "1"}])
+    config = ControllerConfig({**CATALOG, **CONFIG.runtimes}, deployment=copy.deepcopy(theirs))
     asked = function(**copy.deepcopy(SHAPES[shape]))
-    first = desired_objects(asked, config)
+    first, before = desired_objects(asked, config), desired_objects(asked, config).objects
+    for each in first.objects:
+        wreck(each)
     assert asked == function(**SHAPES[shape])
-    first.objects[2]["spec"]["template"]["spec"]["containers"].clear()
-    assert desired_objects(asked, config).objects[2]["spec"]["template"]["spec"]["containers"]
+    assert config.deployment == theirs
+    assert desired_objects(asked, config).objects == before
 
 
 def test_everything_belongs_to_the_function() -> None:

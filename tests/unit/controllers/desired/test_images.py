@@ -1,0 +1,33 @@
+"""The images that pods name can do what the pods ask of them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from controllers.desired.config import PROVISION_IMAGE
+from controllers.desired.preparation import SCRIPT
+from runtimes.catalog import FUNCTION_FOLDER, RUNTIMES
+
+FOLDER = Path(__file__).parents[4] / "runtimes"
+TOOLS = ("curl", "tar", "unzip")
+"""Those that not every Debian has."""
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_provision_image_has_the_tools_of_the_script(tool: str) -> None:
+    text = (FOLDER / "provision" / "Dockerfile").read_text(encoding="utf-8")
+    assert re.search(rf"\b{tool}\b", SCRIPT)
+    assert re.search(rf"^ +.*\b{tool}\b", text, re.MULTILINE)
+    assert PROVISION_IMAGE in text
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_the_image_of_a_runtime_starts_its_server(name: str) -> None:
+    runtime = RUNTIMES[name]
+    text = (FOLDER / runtime.language / "Dockerfile").read_text(encoding="utf-8")
+    assert f'"{runtime.command[1]}"]' in text
+    assert f"WORKDIR {FUNCTION_FOLDER}\n" in text
+    assert runtime.image.partition(":")[0] in text
