@@ -37,6 +37,7 @@ _KEPT: Final[tuple[str, ...]] = (
     "maxProperties",
     "nullable",
 )
+_AGE: Final = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
 # A name never changes: who was stored before there were rules can still be told of in its status.
 _NAMED_BEFORE: Final = "oldSelf.hasValue()"
 # Kubeless found its configuration by these; whoever asks for them is answered as before.
@@ -81,7 +82,7 @@ def _version(model: type[Custom]) -> Schema:
         "served": True,
         "storage": True,
         "subresources": {"status": {}},
-        "additionalPrinterColumns": [_column(*column) for column in model.columns],
+        "additionalPrinterColumns": [*(_column(*column) for column in model.columns), _AGE],
         "schema": {"openAPIV3Schema": object_schema(model)},
     }
 

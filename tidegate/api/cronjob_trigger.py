@@ -111,4 +111,5 @@ class CronJobTrigger(Custom):
         ("Function", ".spec.function-name"),
         ("Suspend", ".spec.suspend"),
         ("Last", ".status.lastScheduleTime"),
+        ("Ready", '.status.conditions[?(@.type=="Ready")].status'),
     )

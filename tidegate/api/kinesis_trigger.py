@@ -94,5 +94,6 @@ class KinesisTrigger(Custom):
         ("Stream", ".spec.stream"),
         ("Region", ".spec.aws-region"),
         ("Function", ".spec.function-name"),
+        ("Lag", ".status.lag"),
         ("Ready", '.status.conditions[?(@.type=="Ready")].status'),
     )

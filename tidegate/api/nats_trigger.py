@@ -138,5 +138,6 @@ class NATSTrigger(Custom):
     columns: ClassVar = (
         ("Topic", ".spec.topic"),
         ("Stream", ".spec.jetstream.stream"),
+        ("Lag", ".status.lag"),
         ("Ready", '.status.conditions[?(@.type=="Ready")].status'),
     )
