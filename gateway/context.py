@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from gateway.core.lease import LeaseStore
 from gateway.core.ledger import Ledger
 from gateway.core.shared import Shared
 from gateway.http.endpoints import Endpoints
 from gateway.http.routes import RouteTable
 from gateway.settings import Settings
+from tidegate.api.subscription import (
+    KafkaTopic,
+    KinesisStream,
+    NatsSubject,
+    SecretRef,
+    Subscription,
+)
 
 
 class Secrets(Protocol):
@@ -31,3 +40,21 @@ class Context:
     shared: Shared
     routes: RouteTable
     endpoints: Endpoints
+    leases: LeaseStore | None = None
+    """Where leases of shards are for triggers that name no table of their own; None: nowhere."""
+
+
+def secret_of(subscription: Subscription) -> SecretRef | None:
+    """Return the Secret that the trigger names, if it names one."""
+    source = subscription.source
+    return source.secret if isinstance(source, NatsSubject | KafkaTopic | KinesisStream) else None
+
+
+def versioned(subscription: Subscription, entries: Mapping[str, bytes]) -> Subscription:
+    """Note the content of its Secret in `subscription`, so that a new content is a change."""
+    source = subscription.source
+    if not isinstance(source, NatsSubject | KafkaTopic | KinesisStream) or not source.secret:
+        return subscription
+    digest = hashlib.sha256(repr(sorted(entries.items())).encode()).hexdigest()
+    secret = replace(source.secret, version=digest)
+    return replace(subscription, source=replace(source, secret=secret))

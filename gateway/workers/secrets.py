@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from gateway.context import Secrets
+from gateway.context import Secrets, secret_of
 from gateway.errors import ConfigError
-from tidegate.api.subscription import SecretRef, Subscription
+from tidegate.api.subscription import Subscription
 
 Copies = Mapping[tuple[str, str], Mapping[str, bytes] | str]
 """(namespace, name) to the content, or to the sentence that says why there is none."""
@@ -17,7 +17,7 @@ def copied(subscriptions: Iterable[Subscription], secrets: Secrets) -> Copies:
     named = {
         (one.namespace, reference.name)
         for one in subscriptions
-        if isinstance(reference := getattr(one.source, "secret", None), SecretRef)
+        if (reference := secret_of(one)) is not None
     }
     return {key: _read(secrets, *key) for key in named}
 

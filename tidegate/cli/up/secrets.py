@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
+from gateway.context import secret_of, versioned
 from gateway.errors import ConfigError
 from tidegate.api.core_kinds import ConfigMap, Secret
 from tidegate.api.metadata import Resource
-from tidegate.api.subscription import KafkaTopic, KinesisStream, NatsSubject, Subscription
+from tidegate.api.subscription import Subscription
 
 Entries = Mapping[str, bytes]
 
@@ -43,10 +42,8 @@ class FileSecrets:
 
     def versioned(self, subscription: Subscription) -> Subscription:
         """Note the content of its Secret in `subscription`, so that a new content is a change."""
-        source = subscription.source
-        if not isinstance(source, NatsSubject | KafkaTopic | KinesisStream) or not source.secret:
+        secret = secret_of(subscription)
+        if secret is None:
             return subscription
-        entries = self.lookup("Secret", subscription.namespace, source.secret.name) or {}
-        digest = hashlib.sha256(repr(sorted(entries.items())).encode()).hexdigest()
-        secret = replace(source.secret, version=digest)
-        return replace(subscription, source=replace(source, secret=secret))
+        entries = self.lookup("Secret", subscription.namespace, secret.name)
+        return versioned(subscription, entries or {})
