@@ -15,5 +15,8 @@ class MemoryLedger:
     async def put(self, subscription: str, name: str, value: str) -> None:
         self._values[subscription, name] = value
 
+    async def release(self, subscription: str) -> None:
+        """Nobody else is here."""
+
     async def close(self) -> None:
         """Nothing to let go of."""

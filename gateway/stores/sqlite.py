@@ -54,6 +54,9 @@ class SqliteLedger:
             self._waiting[subscription, name] = value
         await self._file.run("writing", self._write_waiting)
 
+    async def release(self, subscription: str) -> None:
+        """Nothing to do: on one machine, places decide who runs what."""
+
     async def close(self) -> None:
         """Let go of the file. Idempotent."""
         await self._file.close()

@@ -88,6 +88,7 @@ class CronSource:
         """See `Source.close`."""
         try:
             await self._write()
+            await self._context.ledger.release(self._subscription.id)
         except GatewayError as error:
             logger.warning("%s: ticks may come again: %s", self._subscription.id, error)
 
