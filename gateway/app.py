@@ -11,6 +11,7 @@ from aiohttp import web
 
 from gateway.context import Context, Secrets
 from gateway.core.budget import Budget
+from gateway.core.lease import LeaseStore
 from gateway.core.ledger import Ledger
 from gateway.core.progress import Progress, State
 from gateway.core.route import Limits
@@ -47,12 +48,16 @@ class Gateway:
         secrets: Secrets,
         ledger: Ledger,
         extend_admin: Callable[[web.Application], None] | None = None,
+        leases: LeaseStore | None = None,
     ) -> None:
         self.endpoints = Endpoints()
+        self.withheld = False
+        """Set while calls shall go to other replicas; those that come are taken all the same."""
+
         self._settings = settings
         self._ledger = ledger
         self._routes = routes = AwaitedRoutes()
-        context = Context(settings, secrets, ledger, Shared(), routes, self.endpoints)
+        context = Context(settings, secrets, ledger, Shared(), routes, self.endpoints, leases)
         self.dead_letters = DeadLetters(
             lambda: [one for one, _ in self._supervisor.progress()], context
         )
@@ -135,7 +140,7 @@ class Gateway:
 
     def ready(self) -> bool:
         """See `Health.ready`."""
-        return not self._ingress.stopping
+        return not (self.withheld or self._ingress.stopping)
 
     def subscriptions(self) -> list[tuple[Subscription, Progress]]:
         """See `Health.subscriptions`."""

@@ -63,6 +63,9 @@ class KinesisSettings:
     dynamodb_endpoint: str = ""
     """Another endpoint for lease tables than that of the region."""
 
+    lease_period: float = 10.0
+    """A replica that renewed no lease for so long is taken over; renewed four times as often."""
+
     create_lease_tables: bool = True
     """Make a `leaseTable` that is not there, billed by request. Off: it must be there."""
 

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from gateway.core.lease import END, Lease, LeaseStore, released, renewed, stolen, taken
+from gateway.stores.kubernetes_leases import KubernetesLeases
 from gateway.stores.memory_leases import MemoryLeases
 from gateway.stores.sqlite_leases import SqliteLeases
+from tests.fakes.kube_cluster import memory_cluster
 from tests.support.dynamodb import lease_table
+from tidegate.kube.client import connected
 
 GROUP = "default/KinesisTrigger/t/f#orders:1"
 ROWS = [
@@ -26,7 +29,7 @@ KEYS = [row.key for row in ROWS]
 Opener = Callable[[], LeaseStore]
 
 
-@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
+@pytest.fixture(params=["memory", "sqlite", "dynamodb", "kubernetes"])
 async def opener(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opener]:
     """How to reach one store; each call is another process's way to it."""
     async with AsyncExitStack() as stack:
@@ -35,6 +38,10 @@ async def opener(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
             yield lambda: shared
         elif request.param == "sqlite":
             yield lambda: SqliteLeases(tmp_path / "leases.sqlite")
+        elif request.param == "kubernetes":
+            cluster = await stack.enter_async_context(memory_cluster())
+            client = await stack.enter_async_context(connected(cluster.access()))
+            yield lambda: KubernetesLeases(client, "default")
         else:
             yield await stack.enter_async_context(lease_table(tmp_path))
 

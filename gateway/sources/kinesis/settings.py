@@ -8,10 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gateway.context import Secrets
+from gateway.context import Context, Secrets
 from gateway.core.lease import LeaseStore
 from gateway.errors import ConfigError
-from gateway.settings import KinesisSettings
 from gateway.sources.kinesis.aws import Account, keys_from_secret, open_client
 from gateway.sources.kinesis.positions import TRIM_HORIZON, at_time
 from gateway.sources.kinesis.stream import Summary
@@ -43,9 +42,10 @@ def start_position(spec: KinesisStream, summary: Summary) -> str:
 
 
 def lease_store(
-    spec: KinesisStream, settings: KinesisSettings, session: Any, account: Account
+    spec: KinesisStream, context: Context, session: Any, account: Account
 ) -> LeaseStore:
-    """Return where the leases are: the trigger's own table, or the gateway's file."""
+    """Return where the leases are: the trigger's own table, or the gateway's place for them."""
+    settings = context.settings.kinesis
     if spec.lease_table:
         beside = replace(account, endpoint=settings.dynamodb_endpoint)
 
@@ -54,6 +54,8 @@ def lease_store(
 
         table = LeaseTable(spec.lease_table, connect, makes_table=settings.create_lease_tables)
         return DynamoDbLeases(table)
+    if context.leases is not None:
+        return context.leases
     if settings.lease_file:
         return SqliteLeases(Path(settings.lease_file))
     raise ConfigError(

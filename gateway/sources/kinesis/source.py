@@ -52,6 +52,11 @@ class Timing:
     pace: Pace = field(default_factory=Pace)
 
 
+def paced(period: float) -> Timing:
+    """Return the usual timing with another pace of leases."""
+    return Timing(period=period, renew=period / 4)
+
+
 class KinesisSource:
     """Reads the shards of a stream that this replica has leases of; all of them when alone.
 
@@ -75,7 +80,7 @@ class KinesisSource:
         self._subscription = subscription
         self._spec = subscription.source
         self._context = context
-        self._timing = timing or Timing()
+        self._timing = timing or paced(context.settings.kinesis.lease_period)
         self._store = leases
         self._stack = AsyncExitStack()
         self._name = f"{subscription.kind} {subscription.namespace}/{subscription.trigger}"
@@ -148,7 +153,7 @@ class KinesisSource:
         await self._discover()
 
     def _default_store(self, session: object, account: Account) -> LeaseStore:
-        return lease_store(self._spec, self._context.settings.kinesis, session, account)
+        return lease_store(self._spec, self._context, session, account)
 
     # Finding shards.
 
