@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import orjson
@@ -11,6 +12,9 @@ from aiohttp import web
 
 from gateway.core.progress import Progress, State
 from tidegate.api.subscription import Subscription
+
+LONGEST_TEXT = 500
+"""Characters of a sentence about one subscription: a report must not grow with an error."""
 
 
 class Health(Protocol):
@@ -85,22 +89,37 @@ def row(subscription: Subscription, progress: Progress) -> dict[str, object]:
         "id": subscription.id,
         "namespace": subscription.namespace,
         "kind": subscription.kind,
+        "name": subscription.trigger,
         "trigger": subscription.trigger,
         "function": subscription.function,
         "state": progress.state.value,
-        "reason": progress.reason or _trouble(progress),
+        "reason": _short(progress.reason or _trouble(progress)),
         "received": books.received,
         "inFlight": books.in_flight,
         "drift": books.drift,
         "waiting": progress.waiting,
         "parked": progress.parked,
         "breaker": progress.breaker,
-        "lag": progress.lag_events,
+        "lagEvents": progress.lag_events,
+        "lagSeconds": progress.lag_seconds,
+        "lastEvent": _moment(progress),
         "lost": progress.lost,
         "restarts": progress.restarts,
-        "lastError": progress.last_error,
+        "lastError": _short(progress.last_error),
         **{outcome.value: count for outcome, count in books.outcomes.items()},
     }
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+
+
+def _moment(progress: Progress) -> str | None:
+    """Return when the last event came, as RFC 3339; None when none came yet."""
+    if progress.last_received is None:
+        return None
+    ago = timedelta(seconds=progress.clock() - progress.last_received)
+    return (datetime.now(UTC) - ago).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _trouble(progress: Progress) -> str:

@@ -32,7 +32,7 @@ WIDE = (
     ("DROPPED", "dropped"),
     ("RELEASED", "released"),
     ("WAITING", "waiting"),
-    ("LAG", "lag"),
+    ("LAG", "lagEvents"),
     ("LOST", "lost"),
     ("RESTARTS", "restarts"),
 )
