@@ -1,0 +1,171 @@
+"""One replica of the gateway in a cluster: what the API server says, brought to a `Gateway`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets as random_names
+from collections.abc import Coroutine, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from gateway.app import Gateway
+from gateway.cluster.assignment import Shares
+from gateway.cluster.kinds import RESOURCES, kept_of
+from gateway.cluster.membership import Membership
+from gateway.cluster.mended import Mended
+from gateway.cluster.secrets import ClusterSecrets
+from gateway.cluster.settings import ClusterSettings
+from gateway.cluster.slices import EndpointSlices, kept_of_slice
+from gateway.cluster.wanted import Wanted
+from gateway.settings import Settings
+from gateway.stores.kubernetes_leases import KubernetesLeases
+from gateway.stores.kubernetes_ledger import KubernetesLedger
+from tidegate.api.subscription import HttpRoute
+from tidegate.kube.client import KubeClient
+from tidegate.kube.errors import NotServed
+from tidegate.kube.reflector import Reflector
+from tidegate.kube.resources import ENDPOINT_SLICES
+from tidegate.kube.selection import Selection
+from tidegate.kube.store import Delta
+
+logger = logging.getLogger(__name__)
+
+SLICES_OF_FUNCTIONS = "created-by=kubeless"
+"""Label that a function's Service has, and so have its EndpointSlices."""
+
+ROUTES_TIMEOUT = 5.0
+"""Seconds for the routes before calls are asked for; one that is refused may never come."""
+
+LOOK = 0.2
+"""Seconds between two looks whether all is known; only at the start."""
+
+
+class ClusterGateway:
+    """Follows the objects, runs this replica's share of them, and leaves in order.
+
+    While the API server is away everything goes on as it is.
+    """
+
+    def __init__(self, settings: Settings, cluster: ClusterSettings, client: KubeClient) -> None:
+        self._cluster = cluster
+        self._changed = asyncio.Event()
+        identity = f"{cluster.name}_{random_names.token_hex(4)}"
+        self.membership = Membership(client, cluster, identity, self._changed.set)
+        self.secrets = ClusterSecrets(client, self._changed.set)
+        self._ledger = KubernetesLedger(client, cluster.home, self.membership)
+        leases = KubernetesLeases(client, cluster.home)
+        self.gateway = Gateway(settings, self.secrets, self._ledger, leases=leases)
+        self.gateway.withheld = True
+        self._wanted = Wanted()
+        self._slices = EndpointSlices(self.gateway.endpoints)
+        self._mended = Mended(self.gateway.endpoints, self.gateway.resume)
+        self._shares = Shares(self.membership.me, cluster.replicas_per_trigger)
+        self._reflectors = self._make_reflectors(client)
+        self._leaving = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop`, then drain. Raises `ConfigError` when a port cannot be had."""
+        await self.gateway.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(work, name=name) for name, work in self._works()]
+                serving = group.create_task(self.gateway.run(), name="gateway")
+                await stop.wait()
+                await self._drain(serving)
+                for task in tasks:
+                    task.cancel()
+        finally:
+            await self.membership.leave()
+
+    def _works(self) -> Iterable[tuple[str, Coroutine[Any, Any, None]]]:
+        yield "membership", self.membership.run()
+        yield "secrets", self.secrets.run()
+        yield "ledger", self._ledger.run()
+        yield "objects", self._follow()
+        for what, reflector in self._reflectors.items():
+            yield what, reflector.run()
+
+    def _make_reflectors(self, client: KubeClient) -> Mapping[str, Reflector]:
+        namespace = self._cluster.namespace
+        slices = Selection(ENDPOINT_SLICES, namespace, SLICES_OF_FUNCTIONS)
+        made = {
+            kind: Reflector(client, Selection(resource, namespace), keep=kept_of(kind))
+            for kind, resource in RESOURCES.items()
+        }
+        for reflector in made.values():
+            reflector.subscribe(self._take)
+        made["EndpointSlice"] = Reflector(client, slices, keep=kept_of_slice)
+        made["EndpointSlice"].subscribe(self._take_slice)
+        return made
+
+    def _take(self, delta: Delta) -> None:
+        self._mended.note(delta)
+        if self._wanted.take(delta):
+            self._changed.set()
+
+    def _take_slice(self, delta: Delta) -> None:
+        function = self._slices.take(delta)
+        if function is not None:
+            self._mended.look(function)
+
+    async def _follow(self) -> None:
+        """Apply what is known once it is whole, and each change after that."""
+        await self._synced()
+        self._apply()
+        await self._routed()
+        self.gateway.withheld = self._leaving
+        logger.info("replica %s: ready", self.membership.me)
+        while True:
+            await self._changed.wait()
+            await asyncio.sleep(self._cluster.settle)
+            self._changed.clear()
+            self._apply()
+
+    async def _synced(self) -> None:
+        """Return when every kind that is served was listed, and the other replicas are known."""
+        loop = asyncio.get_running_loop()
+        complain_at = loop.time() + self._cluster.sync_timeout
+        while missing := self._missing():
+            if loop.time() >= complain_at:
+                logger.error("replica %s: waits for %s", self.membership.me, "; ".join(missing))
+                complain_at += self._cluster.sync_timeout
+            await asyncio.sleep(LOOK)
+
+    def _missing(self) -> list[str]:
+        missing = [
+            f"{kind} ({one.trouble or 'being listed'})"
+            for kind, one in self._reflectors.items()
+            if not one.synced.is_set() and not isinstance(one.trouble, NotServed)
+        ]
+        return (
+            missing if self.membership.joined.is_set() else [*missing, "the Lease of this replica"]
+        )
+
+    async def _routed(self) -> None:
+        wanted = self._wanted.subscriptions()
+        routes = sum(isinstance(one.source, HttpRoute) for one in wanted)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ROUTES_TIMEOUT):
+                await self.gateway.routed(routes)
+
+    def _apply(self) -> None:
+        """Run this replica's share of what is wanted now."""
+        self._shares.among(self.membership.sharing())
+        mine = self._shares.keep(self._wanted.subscriptions())
+        if self._leaving:
+            mine = [one for one in mine if isinstance(one.source, HttpRoute)]
+        self.secrets.need(mine)
+        prepared = (self.secrets.prepared(one) for one in mine)
+        self.gateway.apply([one for one in prepared if one is not None])
+
+    async def _drain(self, serving: asyncio.Task[None]) -> None:
+        """Hand everything over: first what brokers bring, then calls, once nobody sends them."""
+        logger.info("replica %s: leaving", self.membership.me)
+        self._leaving = True
+        self.gateway.withheld = True
+        await self.membership.leave_work()
+        self._apply()
+        await asyncio.sleep(self._cluster.endpoints_lag)
+        self.gateway.stop()
+        await asyncio.wait([serving])

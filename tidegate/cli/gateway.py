@@ -1,0 +1,111 @@
+"""The verb `gateway`: the data plane of a cluster."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tidegate.cli.up.options import LogFormat, LogLevel
+
+
+def gateway(
+    namespace: Annotated[
+        str,
+        typer.Option(
+            envvar="TIDEGATE_NAMESPACE",
+            metavar="NAME",
+            help="Follow this namespace only. Default all.",
+        ),
+    ] = "",
+    home: Annotated[
+        str,
+        typer.Option(
+            envvar="POD_NAMESPACE",
+            metavar="NAME",
+            help="Where the gateway's Leases are. Default that of its account.",
+        ),
+    ] = "",
+    name: Annotated[
+        str,
+        typer.Option(
+            envvar="POD_NAME", metavar="NAME", help="This replica. Default the host's name."
+        ),
+    ] = "",
+    group: Annotated[
+        str,
+        typer.Option(
+            envvar="TIDEGATE_GROUP", metavar="NAME", help="Replicas of one group share the work."
+        ),
+    ] = "tidegate",
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where calls come in.")] = "0.0.0.0",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="Port of calls; 0 is any.")
+    ] = 8080,
+    admin_port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="Port of health and metrics.")
+    ] = 8081,
+    nats: Annotated[
+        str,
+        typer.Option(
+            envvar="NATS_URL", metavar="URL", help="The server of NATS triggers that name none."
+        ),
+    ] = "",
+    replicas_per_trigger: Annotated[
+        int,
+        typer.Option(min=1, max=64, metavar="N", help="Replicas that read for one trigger."),
+    ] = 2,
+    lease: Annotated[
+        float,
+        typer.Option(min=5, metavar="SECONDS", help="Until a silent replica is taken for dead."),
+    ] = 15.0,
+    drain_timeout: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="For what is in flight on a stop.")
+    ] = 20.0,
+    endpoints_lag: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="For calls that still come on a stop.")
+    ] = 5.0,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Reach the cluster from outside, as this file says."),
+    ] = None,
+    context: Annotated[
+        str, typer.Option(metavar="NAME", help="The kubeconfig's context. Default its current one.")
+    ] = "",
+    log_format: Annotated[
+        LogFormat, typer.Option(metavar="FORM", help="text or json.")
+    ] = LogFormat.JSON,
+    log_level: Annotated[
+        LogLevel, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")
+    ] = LogLevel.INFO,
+) -> None:
+    """Run the triggers of a Kubernetes cluster: one replica of the gateway.
+
+    SIGTERM hands the triggers to the other replicas and drains; a second one
+    does not wait.
+    """
+    from tidegate.cli.gateway_process import GatewayOptions, main
+
+    options = GatewayOptions(
+        namespace=namespace,
+        home=home,
+        name=name or socket.gethostname(),
+        group=group,
+        host=host,
+        port=port,
+        admin_port=admin_port,
+        nats_url=nats,
+        replicas_per_trigger=replicas_per_trigger,
+        lease=lease,
+        drain_timeout=drain_timeout,
+        endpoints_lag=endpoints_lag,
+        kubeconfig=kubeconfig,
+        context=context,
+        log_format=log_format,
+        log_level=log_level,
+    )
+    code = main(options)
+    if code:
+        raise typer.Exit(code)
