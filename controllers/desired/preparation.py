@@ -110,7 +110,7 @@ def _prepare(plan: Blueprint, code: Code) -> Object:
     source = {"name": names.source_volume(plan.name), "mountPath": SOURCE_FOLDER, "readOnly": True}
     return {
         **_container(plan, names.PREPARE, plan.config.provision_image, env),
-        "command": ["/bin/sh", "-c", SCRIPT],
+        **_shell(SCRIPT),
         "volumeMounts": [*_mounts(plan), source],
     }
 
@@ -132,13 +132,18 @@ def _step(plan: Blueprint, name: str, phase: Phase, env: Mapping[str, str]) -> O
         }
         for secret in phase.secrets
     ]
-    command = {"command": ["/bin/sh", "-c", phase.command]} if phase.command else {}
+    command = _shell(phase.command) if phase.command else {}
     return {
         **container,
         **command,
         "workingDir": FUNCTION_FOLDER,
         "volumeMounts": [*_mounts(plan), *secrets],
     }
+
+
+def _shell(script: str) -> Object:
+    # Divided as Kubeless did, so that nothing of a Deployment that it left behind stays.
+    return {"command": ["/bin/sh", "-c"], "args": [script]}
 
 
 def _env(phase: Phase) -> dict[str, str]:

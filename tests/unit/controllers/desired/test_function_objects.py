@@ -146,7 +146,7 @@ def test_a_configured_runtime_brings_its_images_commands_and_variables() -> None
         "example.com/bundle",
         "example.com/compile",
     )
-    assert install["command"] == ["/bin/sh", "-c", "bundle install"]
+    assert install["args"] == ["bundle install"]
     assert env(install)["KUBELESS_DEPS_FILE"] == "/kubeless/Gemfile"
     assert env(build)["KUBELESS_FUNC_NAME"] == "main"
     assert spec["containers"][0]["env"][-2:] == [

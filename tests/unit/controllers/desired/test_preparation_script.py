@@ -93,7 +93,10 @@ class Pod:
     def start(self) -> subprocess.Popen[str]:
         """Start the script."""
         return subprocess.Popen(
-            self.step["command"], env=self.env, stderr=subprocess.PIPE, text=True
+            self.step["command"] + self.step["args"],
+            env=self.env,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def run(self) -> tuple[int, str]:
