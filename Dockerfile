@@ -20,6 +20,7 @@ RUN pip install --require-hashes --only-binary :all: --requirement requirements/
 COPY pyproject.toml README.md LICENSE ./
 COPY controllers/ controllers/
 COPY gateway/ gateway/
+COPY manifests/ manifests/
 COPY runtimes/ runtimes/
 COPY tidegate/ tidegate/
 # The check at the end fails when requirements/image.txt lacks something that ours asks for.

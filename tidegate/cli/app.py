@@ -8,8 +8,10 @@ import typer
 
 from tidegate import __version__
 from tidegate.cli import cron, dlq, function, publish, trigger
+from tidegate.cli.cluster.command import check, install
 from tidegate.cli.completion import completion
 from tidegate.cli.errors import CommandError
+from tidegate.cli.gateway import gateway
 from tidegate.cli.up.command import up
 from tidegate.cli.validate import validate
 
@@ -24,6 +26,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 app.command()(up)
+app.command()(gateway)
+app.command()(install)
+app.command()(check)
 app.add_typer(function.app, name="function")
 app.add_typer(trigger.app, name="trigger")
 app.add_typer(dlq.app, name="dlq")

@@ -1,0 +1,40 @@
+"""How the command reaches a cluster: as kubectl does, or as a pod."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+from tidegate.kube.access import Access
+from tidegate.kube.errors import AccessError
+from tidegate.kube.in_cluster import in_cluster
+from tidegate.kube.kubeconfig import from_kubeconfig, kubeconfig_path
+
+
+async def cluster_access(kubeconfig: Path | None, context: str) -> Access:
+    """Return the access of the kubeconfig, or in a pod without one that of its account.
+
+    Plugins and logins are taken from kubernetes-asyncio where it is installed.
+    Raises `AccessError`.
+    """
+    path = kubeconfig or kubeconfig_path()
+    if kubeconfig is None and await asyncio.to_thread(_is_pod_without_file, path):
+        return await asyncio.to_thread(in_cluster)
+    try:
+        return await asyncio.to_thread(from_kubeconfig, path, context)
+    except AccessError:
+        if find_spec("kubernetes_asyncio") is None or not await asyncio.to_thread(path.exists):
+            raise
+    return await _logged_in(path, context)
+
+
+def _is_pod_without_file(path: Path) -> bool:
+    return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and not path.exists()
+
+
+async def _logged_in(path: Path, context: str) -> Access:
+    from tidegate.kube.config import library_access
+
+    return await library_access(path, context)
