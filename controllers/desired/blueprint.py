@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from controllers.desired.code import Archive, Code, Encoding, code_of
+from controllers.desired.code import Archive, Code, code_of
+from controllers.desired.code_check import check_code
 from controllers.desired.config import ControllerConfig
 from controllers.desired.findings import Findings
 from controllers.desired.images import PodRuntime, find
@@ -23,9 +20,6 @@ HANDLER = "handler"
 
 CONFIG_MAP_LIMIT = 1024 * 1024
 """What the API server takes: the bytes of all values together."""
-
-_SCHEMES = ("http://", "https://")
-_SPACE = re.compile(r"\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +90,7 @@ def blueprint(function: Function, config: ControllerConfig, found: Findings) -> 
     code = code_of(spec) if spec.handler and spec.function else None
     plan = Blueprint(function, config, _runtime(function, config, found), code, _port(spec))
     if code is not None:
-        _check_code(code, found)
+        check_code(code, found)
         _check_source(plan, found)
     return plan
 
@@ -137,33 +131,6 @@ def _numbers(spec: FunctionSpec, name: str) -> Iterator[int]:
         number = dig(port, "containerPort")
         if dig(port, "name") == name and isinstance(number, int):
             yield number
-
-
-def _check_code(code: Code, found: Findings) -> None:
-    place = "spec.function"
-    match code.encoding:
-        case Encoding.URL:
-            url = code.content.strip()
-            if not url.startswith(_SCHEMES) or _SPACE.search(url):
-                fix = "write one that begins with https:// or http://, or correct "
-                found.refuse(place, "is not an URL", f"{fix}spec.function-content-type")
-        case Encoding.BASE64:
-            try:
-                _check_sum(
-                    code, base64.b64decode("".join(code.content.split()), validate=True), found
-                )
-            except (binascii.Error, ValueError) as error:
-                fix = "encode the file, or set spec.function-content-type to text"
-                found.refuse(place, f"is not base64 ({error})", fix)
-        case Encoding.TEXT:
-            _check_sum(code, code.content.encode("utf-8", "surrogatepass"), found)
-
-
-def _check_sum(code: Code, decoded: bytes, found: Findings) -> None:
-    actual = hashlib.sha256(decoded).hexdigest()
-    if code.checksum and code.checksum.lower() != actual:
-        message = f"is not that of the code, whose sha256 is {actual}"
-        found.refuse("spec.checksum", message, "check where the code comes from, then correct it")
 
 
 def _check_source(plan: Blueprint, found: Findings) -> None:

@@ -64,6 +64,11 @@ def mistakes(config: ControllerConfig | None = None, **spec: Any) -> tuple[str, 
             {"deployment": container(securityContext=5)},
             f"{SPEC}.containers[0].securityContext is 5; write a mapping",
         ),
+        ({"deployment": pod(containers=[5])}, f"{SPEC}.containers[0] is 5; write a mapping"),
+        (
+            {"service": {"ports": [{"port": "http"}]}},
+            "spec.service.ports[0].port is no number; write one, such as 8080",
+        ),
         (
             {"service": {"ports": [{"targetPort": 8080}]}},
             "spec.service.ports[0] has no port; write one, by which it is told apart",
@@ -73,6 +78,14 @@ def mistakes(config: ControllerConfig | None = None, **spec: Any) -> tuple[str, 
 def test_a_mistake_names_object_field_and_fix(spec: dict[str, Any], sentence: str) -> None:
     found = mistakes(**spec)
     assert [each.removeprefix("Function shop/hello: ") for each in found] == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"), [("shell1", "did you mean sh1?"), ("cobol60", "set runtime to sh1")]
+)
+def test_an_unknown_runtime_names_those_of_the_configuration(name: str, fix: str) -> None:
+    (found,) = mistakes(BARE, runtime=name)
+    assert found.endswith(f"spec.runtime: there is no runtime '{name}': {fix}")
 
 
 def test_every_mistake_is_said_at_once() -> None:

@@ -119,6 +119,19 @@ def test_a_port_with_a_name_is_declared_with_it() -> None:
     assert ports == [{"containerPort": 8080, "protocol": "TCP", "name": "web"}]
 
 
+def test_a_port_that_the_author_declares_by_that_name_is_the_functions() -> None:
+    declared = [{"name": "admin", "containerPort": 1}, {"name": "web", "containerPort": 9000}]
+    found = main_container(
+        service={"ports": [{"port": 80, "targetPort": "web"}]},
+        deployment=container(ports=declared),
+    )
+    assert env(found)["FUNC_PORT"] == "9000"
+    assert {port["name"]: port["containerPort"] for port in found["ports"]} == {
+        "admin": 1,
+        "web": 9000,
+    }
+
+
 def test_an_image_of_its_own_needs_no_handler_and_gets_no_code() -> None:
     result = desired(**SHAPES["image"])
     assert by_kind(result)["ConfigMap"]["data"] == {}

@@ -121,6 +121,22 @@ def broken(**change: Any) -> str:
             'runtime-images[0].versions[0].images[0].phase is "run"; write installation, '
             "compilation or runtime",
         ),
+        (
+            "runtime-images",
+            broken(versions=[{"version": "2", "images": [{"phase": "runtime"}]}]),
+            "runtime-images[0].versions[0].images[0].image is missing; name the image of this",
+        ),
+        (
+            "runtime-images",
+            "- {id: a, versions: [{version: '1', images: [{phase: runtime, image: a, "
+            "env: {B: 1}}]}]}",
+            "runtime-images[0].versions[0].images[0].env.B is 1; write a string in quotes",
+        ),
+        (
+            "runtime-images",
+            broken(livenessProbeInfo="exec"),
+            'runtime-images[0].livenessProbeInfo is "exec"; write a mapping',
+        ),
         ("runtime-images", broken(ID=""), 'runtime-images[0].ID is ""; write a string in quotes'),
         ("deployment", "[]", "deployment is a list; write a Deployment, or {}"),
         ("deployment", "a: 1\na: 2", "deployment.a "),
