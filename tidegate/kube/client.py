@@ -86,6 +86,12 @@ class KubeClient:
         call = _on("get", resource, key, subresource)
         return await self.transport.ask(Request(call, "GET"))
 
+    async def find(self, resource: Resource, key: ObjectKey) -> Object | None:
+        """Return the object if it is there. It takes the right to list, as a watch of it does."""
+        fields = f"metadata.name={key.name}"
+        page = await self.list(Selection(resource, key.namespace, fields=fields))
+        return page.items[0] if page.items else None
+
     async def list(self, selection: Selection) -> Page:
         """Return all objects of `selection` as they were at one moment."""
         items: list[Object] = []
@@ -160,14 +166,21 @@ class KubeClient:
         return await self._write(Request(call, "PUT", _MANAGED, _whole(resource, obj)))
 
     async def apply(
-        self, resource: Resource, obj: Object, *, force: bool = False, subresource: str = ""
+        self,
+        resource: Resource,
+        obj: Object,
+        *,
+        force: bool = False,
+        subresource: str = "",
+        manager: str = FIELD_MANAGER,
     ) -> Object:
         """Make the fields of `obj` so, and forget those that we applied before and it has not.
 
-        Raises `ApplyConflict` when others own some, unless `force` takes them over.
+        Raises `ApplyConflict` when others own some, unless `force` takes them over. Under another
+        `manager` it is another's fields that are meant.
         """
         call = _on("patch", resource, key_of(obj), subresource)
-        params = {**_MANAGED, "force": "true" if force else "false"}
+        params = {"fieldManager": manager, "force": "true" if force else "false"}
         request = Request(call, "PATCH", params, _whole(resource, obj), _APPLY)
         return await self._write(request)
 
