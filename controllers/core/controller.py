@@ -10,19 +10,22 @@ from dataclasses import dataclass, field
 
 from controllers.core.reconciler import Reconciler, TerminalError
 from controllers.core.workqueue import WorkQueue
-from tidegate.kube.errors import Conflict, NotLeading, Unavailable
+from tidegate.kube.backoff import Backoff
+from tidegate.kube.errors import Conflict, KubeError, NotLeading, Unavailable
 from tidegate.kube.objects import ObjectKey
 
 logger = logging.getLogger(__name__)
+
+OUTCOMES = ("success", "conflict", "unavailable", "error", "terminal")
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 
 
 @dataclass(slots=True)
 class Counts:
     """What a controller has done, for its metrics."""
 
-    outcomes: dict[str, int] = field(
-        default_factory=lambda: {"success": 0, "conflict": 0, "error": 0, "terminal": 0}
-    )
+    outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     seconds: float = 0.0
 
 
@@ -59,12 +62,18 @@ class Controller:
             self.queue.close()
 
     async def _work(self) -> None:
+        # Each object waits for its own next try; but a thousand objects are a thousand first tries.
+        pause = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         while True:
             key = await self.queue.get()
             started = time.monotonic()
             outcome = await self._reconcile(key)
             self.counts.outcomes[outcome] += 1
             self.counts.seconds += time.monotonic() - started
+            if outcome == "unavailable":
+                await asyncio.sleep(pause.wait())
+            else:
+                pause.reset()
 
     async def _reconcile(self, key: ObjectKey) -> str:
         """Look at one object; return how that is counted. No error of it goes further."""
@@ -82,6 +91,9 @@ class Controller:
             return "conflict"
         except Unavailable as error:
             self._report(key, str(error), failed(key, error.retry_after or 0.0))
+            return "unavailable"
+        except KubeError as error:
+            self._report(key, str(error), failed(key))
             return "error"
         except TimeoutError:
             self._report(key, f"no end within {self._deadline:g} s", failed(key))

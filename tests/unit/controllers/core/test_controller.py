@@ -144,3 +144,14 @@ async def test_as_many_objects_are_worked_on_at_once_as_there_are_workers() -> N
             controller.queue.add(ObjectKey("ns", str(number)))
         await until(lambda: controller.counts.outcomes["success"] == 20)
     assert reconciler.most_at_once == 3
+
+
+async def test_a_thousand_objects_do_not_storm_an_api_server_that_is_away() -> None:
+    keys = [ObjectKey("ns", str(number)) for number in range(1000)]
+    away = [failing(Unavailable("patch services: no answer"))] * 1000
+    reconciler = Scripted({key: list(away) for key in keys})
+    async with running(reconciler) as controller:
+        for key in keys:
+            controller.queue.add(key)
+        await asyncio.sleep(600)
+    assert controller.counts.outcomes["unavailable"] < 600
