@@ -76,10 +76,9 @@ class Children:
         """Raise `ForeignObject` if the name is taken; remove what a namesake has left behind."""
         live = self.get(resource, key)
         if live is None:  # the watch sees labelled objects only, and those a moment late
-            try:
-                live = await self._client.get(resource, key)
-            except NotFound:
-                return
+            live = await self._client.find(resource, key)
+        if live is None:
+            return
         match standing(live, owner):
             case Standing.OURS:
                 return

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from controllers.desired.config import ControllerConfig, read_config
 from tidegate.kube.client import KubeClient
-from tidegate.kube.errors import NotFound, NotServed
 from tidegate.kube.objects import Object, ObjectKey, version_of
 from tidegate.kube.resources import CONFIG_MAPS
 from tidegate.kube.selection import Selection
@@ -39,12 +38,11 @@ class ConfigWatch:
 
     async def load(self, client: KubeClient) -> None:
         """Read it once. Raises `KubeError`."""
-        try:
-            self._take(await client.get(CONFIG_MAPS, self._key))
-        except NotServed:
-            raise
-        except NotFound:
+        found = await client.find(CONFIG_MAPS, self._key)
+        if found is None:
             logger.info("ConfigMap %s: there is none; the defaults count", self._key)
+        else:
+            self._take(found)
 
     def follow(self, delta: Delta) -> None:
         """Take a change in. For the reflector."""

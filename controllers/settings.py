@@ -42,7 +42,7 @@ class ControllerAdminSettings:
     host: str = "0.0.0.0"
     """All addresses of the pod: the kubelet and Prometheus ask from outside of it."""
 
-    port: int = 9090
+    port: int = 8081
     """0 lets the system choose."""
 
 

@@ -19,6 +19,7 @@ from controllers.desired.function import DesiredFunction, desired_objects
 from controllers.events import EventRecorder, EventType, Happening
 from controllers.finalizers import without_old_finalizers
 from controllers.reconcilers.function_status import Observation, Refusal, function_status
+from controllers.reconcilers.handover import hand_over_replicas
 from controllers.reconcilers.pods import Trouble, trouble_of
 from controllers.reconcilers.rollout import Rollout, rollout_of
 from controllers.status import StatusBoard
@@ -102,7 +103,7 @@ class FunctionReconciler:
             await self._refuse(obj, Refusal("Invalid", str(error)))
             raise TerminalError(error.sentences[0]) from error
         try:
-            await self._ports.children.settle(obj, wanted.objects)
+            await self._apply(obj, wanted)
         except ForeignObject as error:
             await self._refuse(obj, Refusal("NameTaken", str(error)))
             return Result(after=self._ports.looks.recheck)
@@ -114,6 +115,11 @@ class FunctionReconciler:
             raise
         await self._advise(obj, wanted)
         return await self._observe(obj, wanted)
+
+    async def _apply(self, obj: Object, wanted: DesiredFunction) -> None:
+        ports = self._ports
+        await hand_over_replicas(ports.client, ports.children, obj, wanted.objects)
+        await ports.children.settle(obj, wanted.objects)
 
     async def _observe(self, obj: Object, wanted: DesiredFunction) -> Result:
         key = ObjectKey(obj["metadata"]["namespace"], obj["metadata"]["name"])
