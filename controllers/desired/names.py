@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tidegate.api.function import Function
+from tidegate.api.metadata import Custom
 
 Object = dict[str, Any]
 
@@ -19,6 +20,7 @@ FUNCTION_PORT = "http-function-port"
 """Starts with http- for service meshes that go by the name."""
 
 LONGEST_LABEL = 63
+LONGEST_NAME = 253
 _DIGEST = 8
 
 # What tools write about the object itself would be a lie on its children; and
@@ -40,9 +42,9 @@ def object_labels(function: Function) -> dict[str, str]:
     }
 
 
-def inherited_annotations(function: Function) -> dict[str, str]:
-    """Return the annotations that `function` hands down."""
-    own = function.metadata.annotations
+def inherited_annotations(owner: Custom) -> dict[str, str]:
+    """Return the annotations that `owner` hands down."""
+    own = owner.metadata.annotations
     return {name: own[name] for name in own if not name.startswith(_PRIVATE)}
 
 
@@ -56,13 +58,13 @@ def object_metadata(function: Function, name: str = "") -> Object:
     }
 
 
-def owner_reference(function: Function) -> Object:
-    """Return the reference that names `function` as what controls an object."""
+def owner_reference(owner: Custom) -> Object:
+    """Return the reference that names `owner` as what controls an object."""
     return {
-        "apiVersion": function.api_version,
-        "kind": function.kind,
-        "name": function.name,
-        "uid": function.metadata.uid,
+        "apiVersion": owner.api_version,
+        "kind": owner.kind,
+        "name": owner.name,
+        "uid": owner.metadata.uid,
         "controller": True,
         "blockOwnerDeletion": True,
     }
