@@ -113,9 +113,8 @@ class KubernetesLedger:
                 while holder := await self._taken_by_another(subscription):  # noqa: ASYNC110
                     await asyncio.sleep(backoff.wait())
         except TimeoutError as error:
-            raise SourceUnavailable(
-                f"{subscription}: replica {holder} still finishes what it began"
-            ) from error
+            why = f"replica {holder} still finishes what it began" if holder else "no answer"
+            raise SourceUnavailable(f"{subscription}: taking over: {why}") from error
 
     async def _taken_by_another(self, subscription: str) -> str:
         """Take hold if nobody has; return who has it otherwise."""
