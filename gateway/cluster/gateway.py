@@ -67,6 +67,12 @@ class ClusterGateway:
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`, then drain. Raises `ConfigError` when a port cannot be had."""
         await self.gateway.start()
+        logger.info(
+            "replica %s: calls on port %d, health and metrics on port %d",
+            self.membership.me,
+            self.gateway.port,
+            self.gateway.admin_port,
+        )
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(work, name=name) for name, work in self._works()]

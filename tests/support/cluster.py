@@ -21,8 +21,11 @@ from tidegate.kube.access import Access
 from tidegate.kube.client import KubeClient, connected
 from tidegate.kube.objects import Object, ObjectKey
 from tidegate.kube.resources import ENDPOINT_SLICES, SECRETS
+from tidegate.kube.store import Delta
 
 PATIENCE = 30.0
+POD = "192.0.2.1"
+"""An address for documentation, in place of this machine's own."""
 
 
 def function(namespace: str, name: str, **labels: str) -> Object:
@@ -60,7 +63,8 @@ def custom(
 def slice_of(namespace: str, function: str, port: int, **conditions: bool) -> Object:
     """An EndpointSlice of one pod.
 
-    On one machine pods share an address, and ports tell them apart; a slice has one port.
+    On one machine pods share an address, and ports tell them apart; a slice has one port. An API
+    server takes no loopback address, so replicas of tests take `POD` for it.
     """
     return {
         "apiVersion": ENDPOINT_SLICES.api_version,
@@ -76,7 +80,7 @@ def slice_of(namespace: str, function: str, port: int, **conditions: bool) -> Ob
         },
         "addressType": "IPv4",
         "ports": [{"name": "http-function-port", "port": port, "protocol": "TCP"}],
-        "endpoints": [{"addresses": ["127.0.0.1"], "conditions": conditions or {"ready": True}}],
+        "endpoints": [{"addresses": [POD], "conditions": conditions or {"ready": True}}],
     }
 
 
@@ -108,6 +112,16 @@ def _resource(obj: Object) -> Any:
     kind = obj.get("kind", "Secret")
     beside = {"EndpointSlice": ENDPOINT_SLICES, "Secret": SECRETS}
     return beside[kind] if kind in beside else RESOURCES[kind]
+
+
+class LoopbackGateway(ClusterGateway):
+    """A gateway for which pods are on this machine."""
+
+    def _take_slice(self, delta: Delta) -> None:
+        for obj in (delta.old, delta.new):
+            for endpoint in (obj or {}).get("endpoints") or ():
+                endpoint["addresses"] = ["127.0.0.1"]
+        super()._take_slice(delta)
 
 
 class Replica:
@@ -180,7 +194,7 @@ async def replica_of(
     )
     stop = asyncio.Event()
     async with connected(access) as client, aiohttp.ClientSession() as session:
-        made = ClusterGateway(settings, cluster, client)
+        made = LoopbackGateway(settings, cluster, client)
         running = asyncio.create_task(made.run(stop), name=f"replica {name}")
         try:
             await until(lambda: running.done() or not made.gateway.withheld, PATIENCE)

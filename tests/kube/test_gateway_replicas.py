@@ -1,0 +1,175 @@
+"""The gateway on a real API server: events follow the objects, and replicas each other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import nats
+import pytest
+
+from controllers.local.settings import LocalSettings
+from gateway.stores.kubernetes import KEEPS
+from tests.fakes.function_server import FunctionServer, function_server
+from tests.fakes.kube_cluster import new_namespace
+from tests.fakes.kube_server import KubeServer
+from tests.fakes.nats_server import NatsServer
+from tests.support import laptop
+from tests.support.cluster import Stage, custom, function, http_trigger, replica_of, slice_of
+from tests.support.definitions import install
+from tests.support.replica_process import ReplicaProcess, replica_process
+from tests.support.waiting import until
+from tidegate.kube.client import KubeClient, connected
+from tidegate.kube.objects import Object
+from tidegate.kube.resources import LEASES
+from tidegate.kube.selection import Selection
+
+pytestmark = pytest.mark.timeout(240)
+
+PATIENCE = 60
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    server = NatsServer(tmp_path / "nats")
+    await server.start()
+    yield server
+    await server.stop()
+
+
+def stream_trigger(namespace: str, subject: str, **labels: str) -> Object:
+    """A trigger of a stream that it makes itself."""
+    spec: dict[str, Any] = {
+        "topic": subject,
+        "functionSelector": {"matchLabels": labels},
+        "jetstream": {"stream": "orders", "createStream": True, "durable": "orders"},
+    }
+    return custom("NATSTrigger", namespace, "orders", spec)
+
+
+async def publish(broker: NatsServer, subject: str, numbers: range) -> None:
+    """Publish numbers, each confirmed by the stream."""
+    connection = await nats.connect(broker.url)
+    try:
+        for number in numbers:
+            await connection.jetstream().publish(subject, str(number).encode())
+    finally:
+        await connection.close()
+
+
+def numbers(pod: FunctionServer) -> set[int]:
+    """Return which numbers a function has seen."""
+    return {int(one.body) for one in pod.seen}
+
+
+async def shared(names: set[str], one: ReplicaProcess, two: ReplicaProcess) -> None:
+    """Return once each trigger runs in one of the two, and both have some."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            first, second = await one.triggers(), await two.triggers()
+            if first and second and first | second == names and not first & second:
+                return
+            await asyncio.sleep(0.1)
+
+
+async def test_a_call_reaches_a_function_and_follows_its_pods(
+    defined: KubeServer, admitting: KubeClient, tmp_path: Path
+) -> None:
+    namespace, stage = await new_namespace(admitting), Stage(admitting)
+    settings = LocalSettings(tmp_path, process=laptop.FAST)
+    async with (
+        laptop.running(settings) as pods,
+        replica_of(defined.access(), namespace, namespace=namespace) as gateway,
+    ):
+        pods.functions.want([laptop.function("return 'first'")])
+        (old,) = await pods.ready()
+        await stage.apply(
+            function(namespace, "hello"),
+            http_trigger(namespace, "web", "hello", path=f"/{namespace}"),
+            slice_of(namespace, "hello", old[1]),
+        )
+        await until(lambda: gateway.gateway.endpoints.ready((namespace, "hello")), PATIENCE)
+        await gateway.until_runs("web")
+        assert await gateway.call(f"/{namespace}") == (200, "first")
+        pods.functions.want([laptop.function("return 'second'")])
+        ((host, port),) = await pods.changed((old,))
+        await stage.apply(slice_of(namespace, "hello", port))
+        await stage.delete(slice_of(namespace, "hello", old[1]))
+        at = ((host, port),)
+        await until(lambda: gateway.gateway.endpoints.ready((namespace, "hello")) == at, PATIENCE)
+        assert await gateway.call(f"/{namespace}") == (200, "second")
+
+
+async def test_events_follow_labels_topics_and_functions(
+    defined: KubeServer, admitting: KubeClient, broker: NatsServer
+) -> None:
+    namespace, stage = await new_namespace(admitting), Stage(admitting)
+    async with (
+        function_server() as pod,
+        replica_of(defined.access(), namespace, nats=broker.url, namespace=namespace) as gateway,
+    ):
+        await stage.apply(
+            function(namespace, "hello", team="a"),
+            slice_of(namespace, "hello", pod.address[1]),
+            stream_trigger(namespace, "orders.new", team="a"),
+        )
+        await gateway.until_runs("orders")
+        await until(gateway.all_running, PATIENCE)
+        await publish(broker, "orders.new", range(10))
+        await until(lambda: numbers(pod) == set(range(10)), PATIENCE)
+
+        await stage.apply(function(namespace, "hello", team="b"))
+        await gateway.until_runs()
+        await publish(broker, "orders.new", range(10, 20))
+        assert numbers(pod) == set(range(10))
+
+        await stage.apply(function(namespace, "hello", team="a"))
+        await until(lambda: numbers(pod) == set(range(20)), PATIENCE)
+        await stage.delete(function(namespace, "hello"))
+        await gateway.until_runs()
+
+
+async def test_nothing_is_lost_while_the_api_server_is_away(
+    own_server: KubeServer, broker: NatsServer
+) -> None:
+    async with connected(own_server.access()) as client, function_server() as pod:
+        await install(client)
+        namespace, stage = await new_namespace(client), Stage(client)
+        await stage.apply(
+            function(namespace, "hello", team="a"),
+            slice_of(namespace, "hello", pod.address[1]),
+            stream_trigger(namespace, "orders.new", team="a"),
+        )
+        access = own_server.access()
+        async with replica_of(access, namespace, nats=broker.url, namespace=namespace) as gateway:
+            await until(gateway.all_running, PATIENCE)
+            await asyncio.to_thread(own_server.kill_api)
+            await publish(broker, "orders.new", range(20))
+            await until(lambda: numbers(pod) == set(range(20)), PATIENCE)
+            await asyncio.to_thread(own_server.start_api)
+            await stage.delete(stream_trigger(namespace, "orders.new", team="a"))
+            await gateway.until_runs()
+            assert len(pod.seen) == 20
+
+
+async def test_the_triggers_of_a_killed_replica_move(
+    defined: KubeServer, admitting: KubeClient, tmp_path: Path
+) -> None:
+    namespace, stage = await new_namespace(admitting), Stage(admitting)
+    kubeconfig = await asyncio.to_thread(defined.kubeconfig, tmp_path / "config")
+    spec = {"schedule": "0 0 1 1 *", "function-name": "hello"}
+    names = {f"tick-{number}" for number in range(10)}
+    await stage.apply(*(custom("CronJobTrigger", namespace, name, spec) for name in names))
+    async with (
+        replica_process(kubeconfig, namespace, "one") as one,
+        replica_process(kubeconfig, namespace, "two") as two,
+    ):
+        await shared(names, one, two)
+        one.kill()
+        await two.until_runs(names)
+        assert await two.end() == 0
+    leases = (await admitting.list(Selection(LEASES, namespace, labels=f"{KEEPS}=ledger"))).items
+    assert len(leases) == len(names)
+    assert {lease["spec"].get("holderIdentity", "") for lease in leases} == {""}
