@@ -27,7 +27,7 @@ from tidegate.cli.app import app
 from tidegate.cli.cluster.bundle import Variant, bundle, resource_of
 from tidegate.cli.cluster.kustomize import CLUSTER_KINDS
 from tidegate.cli.cluster.options import HOME, Overlay
-from tidegate.cli.cluster.rights import Grant, granted, grants
+from tidegate.cli.cluster.rights import Grant, granted
 
 Object = dict[str, Any]
 
@@ -191,9 +191,8 @@ def test_no_right_is_a_wildcard_and_nobody_writes_secrets_or_rights(overlay: Ove
 def test_a_namespace_is_asked_for_where_something_is_installed() -> None:
     objects = bundle(Variant(Overlay.DEV, "elsewhere", "mine:1"))
     assert {one["metadata"].get("namespace", "elsewhere") for one in objects} == {"elsewhere"}
-    assert {one.namespace for one in grants("tidegate-gateway", "elsewhere", scoped=True)} == {
-        "elsewhere"
-    }
+    narrow = tuple(bundle(Variant(Overlay.NAMESPACE_SCOPED, "elsewhere")))
+    assert {one.namespace for one in _granted(narrow, "gateway")} == {"elsewhere"}
     assert container(tuple(objects), "gateway")["image"] == "mine:1"
 
 

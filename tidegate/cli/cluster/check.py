@@ -7,22 +7,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from tidegate.api.crds import definition
-from tidegate.api.kinds import CUSTOM_KINDS
 from tidegate.cli.cluster.install import is_established
 from tidegate.cli.cluster.kustomize import Object
-from tidegate.cli.cluster.rights import Grant, grants, is_granted
+from tidegate.cli.cluster.rights import Grant, granted, is_granted
 from tidegate.kube.client import KubeClient
 from tidegate.kube.discovery import served_groups, server_version
 from tidegate.kube.errors import Forbidden, NotFound
-from tidegate.kube.objects import ObjectKey
+from tidegate.kube.objects import ObjectKey, key_of
 from tidegate.kube.resources import CUSTOM_RESOURCE_DEFINITIONS, DEPLOYMENTS, Resource
 from tidegate.kube.selection import Selection
 
 OLDEST: Final = (1, 30)
 """The first Kubernetes whose definitions can hold our rules (`optionalOldSelf`)."""
 
-COMPONENTS: Final = ("tidegate-controller", "tidegate-gateway")
 INGRESS_CLASSES: Final = Resource(
     "networking.k8s.io", "v1", "ingressclasses", "IngressClass", namespaced=False
 )
@@ -75,17 +72,22 @@ class Finding:
         return f"{self.level.value:8}{self.subject}: {self.message}"
 
 
-async def findings(client: KubeClient, home: str, *, scoped: bool) -> AsyncIterator[Finding]:
-    """Look at everything, one thing after the other. Raises `KubeError` when nothing answers."""
+async def findings(client: KubeClient, objects: Sequence[Object]) -> AsyncIterator[Finding]:
+    """Look for all that the installation of `objects` needs, one thing after the other.
+
+    Raises `KubeError` when nothing answers.
+    """
     yield await _version(client)
-    for kind in CUSTOM_KINDS:
-        yield await _looked(f"CustomResourceDefinition of {kind}", _definition(client, kind))
-    for component in COMPONENTS:
-        wanted = grants(component, home, scoped=scoped)
-        yield await _looked(f"rights of {component}", _rights(client, home, component, wanted))
-    for component in COMPONENTS:
-        key = ObjectKey(home, component)
-        yield await _looked(f"Deployment {key}", _deployment(client, key))
+    for one in objects:
+        key = key_of(one)
+        match one["kind"]:
+            case "CustomResourceDefinition":
+                yield await _looked(f"CustomResourceDefinition {key}", _definition(client, one))
+            case "ServiceAccount":
+                wanted = sorted(granted(objects, key.name))
+                yield await _looked(f"rights of {key}", _rights(client, key, wanted))
+            case "Deployment":
+                yield await _looked(f"Deployment {key}", _deployment(client, key))
     yield await _looked("IngressClass", _ingress_classes(client))
     served = await served_groups(client)
     for group, advice in _OPTIONAL_APIS.items():
@@ -114,19 +116,15 @@ async def _version(client: KubeClient) -> Finding:
     )
 
 
-async def _definition(client: KubeClient, kind: str) -> Seen:
-    ours = definition(kind)
+async def _definition(client: KubeClient, ours: Object) -> Seen:
     try:
-        found = await client.get(
-            CUSTOM_RESOURCE_DEFINITIONS, ObjectKey("", ours["metadata"]["name"])
-        )
+        found = await client.get(CUSTOM_RESOURCE_DEFINITIONS, key_of(ours))
     except NotFound:
         return Seen(Level.MISSING, f"not installed; {_INSTALL}")
     if _schemas(found) != _schemas(ours):
         return Seen(Level.MISSING, f"that of another version of Tidegate; {_INSTALL}")
     if not is_established(found):
-        name = ours["metadata"]["name"]
-        return Seen(Level.MISSING, f"not established; look at kubectl describe crd {name}")
+        return Seen(Level.MISSING, f"not established; look at kubectl describe crd {key_of(ours)}")
     return Seen(Level.OK, "installed, of this version")
 
 
@@ -134,8 +132,8 @@ def _schemas(crd: Object) -> dict[str, Object]:
     return {one["name"]: one.get("schema", {}) for one in crd["spec"]["versions"]}
 
 
-async def _rights(client: KubeClient, home: str, component: str, wanted: Sequence[Grant]) -> Seen:
-    lacking = [grant for grant in wanted if not await is_granted(client, home, component, grant)]
+async def _rights(client: KubeClient, account: ObjectKey, wanted: Sequence[Grant]) -> Seen:
+    lacking = [grant for grant in wanted if not await is_granted(client, account, grant)]
     if not lacking:
         return Seen(Level.OK, f"all {len(wanted)} granted")
     listed = ", ".join(map(str, lacking[:_LISTED]))

@@ -55,17 +55,17 @@ def install(
 
 
 def check(
+    overlay: OverlayOption = Overlay.DEV,
     namespace: HomeOption = HOME,
-    scoped: Annotated[
-        bool, typer.Option("--namespace-scoped", help="It serves its own namespace only.")
-    ] = False,
     kubeconfig: KubeconfigOption = None,
     context: ContextOption = "",
 ) -> None:
     """Say what a cluster lacks of what Tidegate needs. Exits with 1 when it does."""
     from tidegate.cli.cluster.access import cluster_access
+    from tidegate.cli.cluster.bundle import Variant, bundle
 
-    if not _run(_check(namespace, scoped, cluster_access(kubeconfig, context))):
+    objects = bundle(Variant(overlay, namespace))
+    if not _run(_check(objects, cluster_access(kubeconfig, context))):
         raise typer.Exit(ExitCode.FAILURE)
 
 
@@ -80,13 +80,13 @@ async def _install(
     write("installed; tidegate check tells when it runs")
 
 
-async def _check(home: str, scoped: bool, reached: Coroutine[Any, Any, Access]) -> bool:
+async def _check(objects: list[Object], reached: Coroutine[Any, Any, Access]) -> bool:
     from tidegate.cli.cluster.check import findings
     from tidegate.kube.client import connected
 
     good = True
     async with connected(await reached) as client:
-        async for finding in findings(client, home, scoped=scoped):
+        async for finding in findings(client, objects):
             write(str(finding))
             good = good and not finding.fatal
     return good

@@ -32,6 +32,9 @@ ORDER: Final = (
 )
 """What must be there first; every other kind comes last."""
 
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The definitions are long: libyaml reads them in a tenth of the time, where it is there."""
+
 CLUSTER_KINDS: Final = frozenset(
     {"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"}
 )
@@ -68,7 +71,7 @@ def _rank(obj: Object) -> tuple[int, str, str]:
 def _built(folder: Traversable, objects: list[Object]) -> list[Object]:
     """Return `objects` and those of `folder`, changed as its kustomization says."""
     file = folder / FILE
-    wanted = _Kustomization(str(file), yaml.safe_load(file.read_text("utf-8")))
+    wanted = _Kustomization(str(file), yaml.load(file.read_text("utf-8"), _LOADER))
     for entry in wanted.lists("resources"):
         objects = [*objects, *_resources(folder, entry)]
     for entry in wanted.lists("components"):
@@ -83,7 +86,7 @@ def _resources(folder: Traversable, entry: str) -> list[Object]:
     found = _below(folder, entry)
     if found.is_dir():
         return _built(found, [])
-    return [obj for obj in yaml.safe_load_all(found.read_text("utf-8")) if obj]
+    return [obj for obj in yaml.load_all(found.read_text("utf-8"), _LOADER) if obj]
 
 
 def _below(folder: Traversable, entry: str) -> Traversable:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tidegate.cli.cluster.bundle import Variant, bundle
 from tidegate.cli.cluster.kustomize import Object
-from tidegate.cli.cluster.options import Overlay
 from tidegate.kube.client import KubeClient
+from tidegate.kube.objects import ObjectKey
 from tidegate.kube.resources import Resource
 
 SUBJECT_ACCESS_REVIEWS = Resource(
@@ -30,18 +29,11 @@ class Grant:
         return f"{self.verb} {name} in {self.namespace or 'all namespaces'}"
 
 
-def grants(component: str, home: str, *, scoped: bool) -> list[Grant]:
-    """Return what the manifests grant to the service account of `component`."""
-    overlay = Overlay.NAMESPACE_SCOPED if scoped else Overlay.DEV
-    return sorted(set(granted(bundle(Variant(overlay, home)), component)))
-
-
-def granted(objects: Iterable[Object], component: str) -> Iterator[Grant]:
-    """Yield each grant that `objects` make to `component`."""
-    every = list(objects)
-    roles = {(one["kind"], one["metadata"]["name"]): one for one in every if "rules" in one}
-    for binding in every:
-        if any(one["name"] == component for one in binding.get("subjects", ())):
+def granted(objects: Sequence[Object], account: str) -> Iterator[Grant]:
+    """Yield each grant that `objects` make to the service account `account`."""
+    roles = {(one["kind"], one["metadata"]["name"]): one for one in objects if "rules" in one}
+    for binding in objects:
+        if any(one["name"] == account for one in binding.get("subjects", ())):
             role = roles[binding["roleRef"]["kind"], binding["roleRef"]["name"]]
             namespace = binding["metadata"].get("namespace", "")
             for rule in role["rules"]:
@@ -55,8 +47,8 @@ def _of_rule(rule: Object, namespace: str) -> Iterator[Grant]:
                 yield Grant(group, resource, verb, namespace)
 
 
-async def is_granted(client: KubeClient, home: str, component: str, grant: Grant) -> bool:
-    """Ask the API server whether `component`'s account has `grant`. Raises `KubeError`."""
+async def is_granted(client: KubeClient, account: ObjectKey, grant: Grant) -> bool:
+    """Ask the API server whether a service account has `grant`. Raises `KubeError`."""
     resource, _, subresource = grant.resource.partition("/")
     attributes = {
         "group": grant.group,
@@ -68,8 +60,8 @@ async def is_granted(client: KubeClient, home: str, component: str, grant: Grant
     review: Object = {
         "metadata": {},
         "spec": {
-            "user": f"system:serviceaccount:{home}:{component}",
-            "groups": ["system:serviceaccounts", f"system:serviceaccounts:{home}"],
+            "user": f"system:serviceaccount:{account.namespace}:{account.name}",
+            "groups": ["system:serviceaccounts", f"system:serviceaccounts:{account.namespace}"],
             "resourceAttributes": {name: text for name, text in attributes.items() if text},
         },
     }
