@@ -10,6 +10,7 @@ from tidegate import __version__
 from tidegate.cli import cron, dlq, function, publish, trigger
 from tidegate.cli.cluster.command import check, install
 from tidegate.cli.completion import completion
+from tidegate.cli.controller import controller
 from tidegate.cli.errors import CommandError
 from tidegate.cli.gateway import gateway
 from tidegate.cli.up.command import up
@@ -26,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 app.command()(up)
+app.command()(controller)
 app.command()(gateway)
 app.command()(install)
 app.command()(check)

@@ -17,6 +17,7 @@ PARTS = (
     ("Several workers", ROOT / "gateway" / "workers" / "settings.py"),
     ("Front door", ROOT / "gateway" / "http" / "settings.py"),
     ("Functions on a laptop", ROOT / "controllers" / "local" / "settings.py"),
+    ("Controllers of a cluster", ROOT / "controllers" / "settings.py"),
 )
 PREFACE = """\
 # Settings
@@ -36,6 +37,15 @@ default; who embeds the gateway passes a `Settings` value to `gateway/app.py: Ga
 | `--workers` | `FleetSettings.workers`; 1 is one process without any |
 | `--drain-timeout` | `LifecycleSettings.drain_timeout` and `LocalSettings.stop_timeout` |
 | `--state` | `LocalSettings.state_dir` |
+
+| option of `tidegate controller` | variable | sets |
+|---|---|---|
+| `--namespace` | `TIDEGATE_NAMESPACE` | `ControllerSettings.functions_namespace` |
+| `--home` | `POD_NAMESPACE` | `LeaseSettings.namespace` |
+| `--lease` | `TIDEGATE_LEASE` | `LeaseSettings.name` |
+| `--config-namespace`, `--config` | `KUBELESS_NAMESPACE`, `KUBELESS_CONFIG` | `ConfigSettings` |
+| `--host`, `--admin-port` | – | `ControllerAdminSettings` |
+| `--workers` | – | `ControllerSettings.workers` |
 
 | variable | sets |
 |---|---|

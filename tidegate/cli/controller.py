@@ -1,0 +1,116 @@
+"""The verb `controller`: the control plane of a cluster."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tidegate.cli.up.options import LogFormat, LogLevel
+
+
+def controller(
+    namespace: Annotated[
+        str,
+        typer.Option(
+            envvar="TIDEGATE_NAMESPACE",
+            metavar="NAME",
+            help="Reconcile this namespace only. Default what kubeless-config says, or all.",
+        ),
+    ] = "",
+    home: Annotated[
+        str,
+        typer.Option(
+            envvar="POD_NAMESPACE",
+            metavar="NAME",
+            help="Where the Lease is. Default that of the account.",
+        ),
+    ] = "",
+    name: Annotated[
+        str,
+        typer.Option(
+            envvar="POD_NAME", metavar="NAME", help="This replica. Default the host's name."
+        ),
+    ] = "",
+    lease: Annotated[
+        str,
+        typer.Option(
+            envvar="TIDEGATE_LEASE", metavar="NAME", help="Of replicas with one Lease, one works."
+        ),
+    ] = "tidegate-controller",
+    config_namespace: Annotated[
+        str,
+        typer.Option(
+            envvar="KUBELESS_NAMESPACE",
+            metavar="NAME",
+            help="Where the configuration is. Default where the Lease is.",
+        ),
+    ] = "",
+    config: Annotated[
+        str,
+        typer.Option(
+            envvar="KUBELESS_CONFIG", metavar="NAME", help="The ConfigMap with the configuration."
+        ),
+    ] = "kubeless-config",
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where health and metrics are.")
+    ] = "0.0.0.0",
+    admin_port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="Port of health and metrics.")
+    ] = 8081,
+    workers: Annotated[
+        int,
+        typer.Option(min=1, max=64, metavar="N", help="Objects of a kind worked on at a time."),
+    ] = 4,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="Reach the cluster from outside, as this file says.",
+        ),
+    ] = None,
+    context: Annotated[
+        str, typer.Option(metavar="NAME", help="The kubeconfig's context. Default its current one.")
+    ] = "",
+    log_format: Annotated[
+        LogFormat, typer.Option(metavar="FORM", help="text or json.")
+    ] = LogFormat.JSON,
+    log_level: Annotated[
+        LogLevel, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")
+    ] = LogLevel.INFO,
+) -> None:
+    """Make the objects of a Kubernetes cluster run: one replica of the controllers.
+
+    Of several replicas one works, the one that holds the Lease. SIGTERM gives it
+    back.
+    """
+    from controllers.settings import (
+        ConfigSettings,
+        ControllerAdminSettings,
+        ControllerSettings,
+        LeaseSettings,
+    )
+    from tidegate.cli.controller_process import ControllerOptions, main
+
+    settings = ControllerSettings(
+        functions_namespace=namespace,
+        workers=workers,
+        config=ConfigSettings(config_namespace or home, config),
+        lease=LeaseSettings(home, lease),
+        admin=ControllerAdminSettings(host, admin_port),
+    )
+    options = ControllerOptions(
+        name=name or socket.gethostname(),
+        settings=settings,
+        kubeconfig=kubeconfig,
+        context=context,
+        log_format=log_format,
+        log_level=log_level,
+    )
+    code = main(options)
+    if code:
+        raise typer.Exit(code)
