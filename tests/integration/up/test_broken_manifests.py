@@ -37,7 +37,7 @@ WORDS = {
     "no-kind": ("kind", "is missing", "add kind"),
     "bad-cron": ("CronJobTrigger default/never", "spec.schedule", "never fires"),
     "missing-handler": ("Function default/bare", "spec.handler", "is missing"),
-    "no-dot": ("Function default/dotless", "has no dot", "dotless.main"),
+    "no-dot": ("Function default/dotless", "has no dot", "write module.function"),
     "unknown-field": ("HTTPTrigger default/mistyped", "pth", "path"),
     "unknown-runtime": ("Function default/old", "cobol85", "python3.11"),
     "same-path": ("HTTPTrigger default/second", "/good", "HTTPTrigger default/first"),
