@@ -12,12 +12,13 @@ from typing import Any
 from gateway.app import Gateway
 from gateway.cluster.assignment import Shares
 from gateway.cluster.kinds import RESOURCES, kept_of
+from gateway.cluster.leftovers import Leftovers
 from gateway.cluster.membership import Membership
 from gateway.cluster.mended import Mended
 from gateway.cluster.secrets import ClusterSecrets
 from gateway.cluster.settings import ClusterSettings
 from gateway.cluster.slices import EndpointSlices, kept_of_slice
-from gateway.cluster.wanted import Wanted
+from gateway.cluster.wanted import Name, Wanted
 from gateway.settings import Settings
 from gateway.stores.kubernetes_leases import KubernetesLeases
 from gateway.stores.kubernetes_ledger import KubernetesLedger
@@ -62,6 +63,7 @@ class ClusterGateway:
         self._mended = Mended(self.gateway.endpoints, self.gateway.resume)
         self._shares = Shares(self.membership.me, cluster.replicas_per_trigger)
         self._reflectors = self._make_reflectors(client)
+        self._leftovers = Leftovers(client, cluster.home, self._follows)
         self._leaving = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -89,6 +91,7 @@ class ClusterGateway:
         yield "secrets", self.secrets.run()
         yield "ledger", self._ledger.run()
         yield "objects", self._follow()
+        yield "leftovers", self._leftovers.run(self._is_first)
         for what, reflector in self._reflectors.items():
             yield what, reflector.run()
 
@@ -104,6 +107,16 @@ class ClusterGateway:
         made["EndpointSlice"] = Reflector(client, slices, keep=kept_of_slice)
         made["EndpointSlice"].subscribe(self._take_slice)
         return made
+
+    def _follows(self, trigger: Name) -> bool:
+        """Tell whether a trigger is there, or not ours to know about."""
+        namespace = self._cluster.namespace
+        elsewhere = bool(namespace) and trigger.namespace != namespace
+        return elsewhere or self._wanted.knows(trigger)
+
+    def _is_first(self) -> bool:
+        """Tell whether what one replica does for all is ours to do."""
+        return not self.gateway.withheld and min(self.membership.sharing()) == self.membership.me
 
     def _take(self, delta: Delta) -> None:
         self._mended.note(delta)

@@ -16,7 +16,7 @@ class ClusterSettings:
     """Where the gateway lives, with the Leases of its replicas and what it must not forget."""
 
     group: str = "tidegate"
-    """Replicas of one group share the work; two groups in one namespace do all of it twice."""
+    """Replicas of one group share the work."""
 
     name: str = "gateway"
     """This replica; in a pod, its name. A successor of the same name takes over at once."""

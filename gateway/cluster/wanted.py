@@ -74,6 +74,10 @@ class Wanted:
         self._stale.clear()
         return [one for name in sorted(self._found) for one in self._found[name]]
 
+    def knows(self, name: Name) -> bool:
+        """Tell whether there is such an object, whatever runs of it."""
+        return name in self._written.get(name.namespace, {})
+
     def _remove(self, name: Name) -> bool:
         if self._written[name.namespace].pop(name, None) is None:
             return False
