@@ -10,10 +10,8 @@ from controllers.ownership import Standing, owner_text, standing
 from tidegate.kube.client import Deletion, KubeClient
 from tidegate.kube.errors import Conflict, NotFound
 from tidegate.kube.objects import Object, ObjectKey, key_of, uid_of
-from tidegate.kube.resources import BUILT_IN, Resource
+from tidegate.kube.resources import Resource
 from tidegate.kube.store import Store
-
-_RESOURCES = {(each.api_version, each.kind): each for each in BUILT_IN}
 
 
 class ForeignObject(Exception):
@@ -37,18 +35,22 @@ class Children:
     def __init__(self, client: KubeClient, stores: Mapping[Resource, Store]) -> None:
         self._client = client
         self._stores = stores
+        self._resources = {(each.api_version, each.kind): each for each in stores}
         self._known: dict[tuple[Resource, ObjectKey], _Known] = {}
 
     def get(self, resource: Resource, key: ObjectKey) -> Object | None:
         """Return what is there, as far as the watch has told."""
         return self._stores[resource].get(key)
 
-    async def settle(self, owner: Object, wanted: Iterable[Object]) -> None:
+    async def settle(
+        self, owner: Object, wanted: Iterable[Object], names: Iterable[str] = ()
+    ) -> None:
         """Make the children of `owner` what is `wanted`, in that order; others of it go.
 
+        `names` are those that its children may have beside its own.
         Raises `ForeignObject` with a sentence before anything is written, and `KubeError`.
         """
-        whole = [(_resource_of(each), drift.stamped(each)) for each in wanted]
+        whole = [(self._resource_of(each), drift.stamped(each)) for each in wanted]
         changed = [
             (resource, each) for resource, each in whole if not self._is_settled(resource, each)
         ]
@@ -56,12 +58,17 @@ class Children:
             await self._check(owner, resource, key_of(each))
         for resource, each in changed:
             await self._apply(resource, each)
-        await self._prune(owner, {(resource, key_of(each)) for resource, each in whole})
+        kept = {(resource, key_of(each)) for resource, each in whole}
+        for name in (owner["metadata"]["name"], *names):
+            await self._prune(owner, ObjectKey(key_of(owner).namespace, name), kept)
 
     def forget(self, key: ObjectKey) -> None:
         """Drop what is known of the children of that name."""
         for resource in self._stores:
             self._known.pop((resource, key), None)
+
+    def _resource_of(self, obj: Object) -> Resource:
+        return self._resources[obj["apiVersion"], obj["kind"]]
 
     def _is_settled(self, resource: Resource, wanted: Object) -> bool:
         live = self.get(resource, key_of(wanted))
@@ -96,8 +103,9 @@ class Children:
         content = drift.content(drift.trimmed(answer))
         self._known[resource, key_of(wanted)] = _Known(_applied(wanted), content)
 
-    async def _prune(self, owner: Object, kept: set[tuple[Resource, ObjectKey]]) -> None:
-        key = key_of(owner)
+    async def _prune(
+        self, owner: Object, key: ObjectKey, kept: set[tuple[Resource, ObjectKey]]
+    ) -> None:
         for resource in self._stores:
             live = self.get(resource, key)
             if live is None or (resource, key) in kept or _is_going(live):
@@ -112,10 +120,6 @@ class Children:
             await self._client.delete(resource, key_of(live), Deletion(uid=uid_of(live)))
         except (Conflict, NotFound):
             return
-
-
-def _resource_of(obj: Object) -> Resource:
-    return _RESOURCES[obj["apiVersion"], obj["kind"]]
 
 
 def _applied(wanted: Object) -> str:

@@ -9,10 +9,14 @@ from dataclasses import dataclass, field
 
 from controllers.core.workqueue import WorkQueue
 from tidegate.kube.client import KubeClient
+from tidegate.kube.errors import KubeError, NotServed
 from tidegate.kube.objects import Object, ObjectKey, key_of, lean
 from tidegate.kube.reflector import Reflector, ReflectorSettings
 from tidegate.kube.selection import Selection
 from tidegate.kube.store import Delta, Store
+
+_INSTALLED = 300.0
+"""Seconds between two looks whether an optional resource is served by now."""
 
 Mapper = Callable[[Object], Iterable[ObjectKey]]
 """From an object that changed to the keys that are to be looked at."""
@@ -27,11 +31,17 @@ class Watches:
         self._client = client
         self._settings = settings
         self._reflectors: dict[Selection, Reflector] = {}
+        self._optional: set[Selection] = set()
 
     @property
     def reflectors(self) -> Mapping[Selection, Reflector]:
         """All of them."""
         return self._reflectors
+
+    def optional(self, selection: Selection, keep: Keep = lean) -> Reflector:
+        """Return that of `selection`, whose resource the cluster may not serve, or not yet."""
+        self._optional.add(selection)
+        return self.reflector(selection, keep)
 
     def reflector(self, selection: Selection, keep: Keep = lean) -> Reflector:
         """Return that of `selection`; ask before `run`. Who asks first says what to keep."""
@@ -48,12 +58,30 @@ class Watches:
         """Watch until cancelled."""
         async with asyncio.TaskGroup() as group:
             for selection, reflector in self._reflectors.items():
-                group.create_task(reflector.run(), name=f"watch of {selection}")
+                group.create_task(self._run(selection, reflector), name=f"watch of {selection}")
 
     async def synced(self, selections: Iterable[Selection]) -> None:
-        """Return when the stores of `selections` have been right once."""
+        """Return when the stores of `selections` have been right once, but for optional ones."""
         for selection in selections:
-            await self._reflectors[selection].synced.wait()
+            if selection not in self._optional:
+                await self._reflectors[selection].synced.wait()
+
+    async def _run(self, selection: Selection, reflector: Reflector) -> None:
+        if selection in self._optional:
+            await self._served(selection)
+        await reflector.run()
+
+    async def _served(self, selection: Selection) -> None:
+        """Return when the cluster serves it; a reflector would complain of what nobody misses."""
+        while True:
+            try:
+                await self._client.version(selection)
+            except NotServed:
+                await asyncio.sleep(_INSTALLED)
+            except KubeError:
+                return  # the reflector says what is wrong
+            else:
+                return
 
 
 @dataclass(slots=True)
