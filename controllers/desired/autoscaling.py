@@ -25,6 +25,7 @@ def horizontal_pod_autoscaler(plan: Blueprint, found: Findings) -> Object | None
     spec = merged({}, mapping(given.get("spec"), f"{PLACE}.spec", found), "", found)
     if not is_wanted(given):
         return None
+    _check_name(plan, given, found)
     _check_target(plan, spec, found)
     _check_bounds(spec, found)
     metrics = list(scaling_metrics(spec, f"{PLACE}.spec", found))
@@ -49,6 +50,14 @@ def is_wanted(given: Mapping[str, Any]) -> bool:
     return bool(
         dig(spec, "maxReplicas") or dig(spec, "metrics") or dig(spec, "scaleTargetRef", "name")
     )
+
+
+def _check_name(plan: Blueprint, given: Mapping[str, Any], found: Findings) -> None:
+    name = dig(given, "metadata", "name")
+    if name and name != plan.name:
+        message = f"is {shown(name)}, but the autoscaler is named {plan.name}"
+        fix = "remove the name, and delete the autoscaler of that name where Kubeless left one"
+        found.warn(f"{PLACE}.metadata.name", message, fix)
 
 
 def _check_target(plan: Blueprint, spec: Object, found: Findings) -> None:

@@ -177,3 +177,10 @@ def test_a_share_of_what_was_not_asked_for_is_warned_of() -> None:
     assert "the container requests no cpu" in warning
     asking = container(resources={"requests": {"cpu": "100m"}})
     assert desired(horizontalPodAutoscaler=given, deployment=asking).warnings == ()
+
+
+def test_a_name_of_its_own_is_warned_of_since_two_autoscalers_would_fight() -> None:
+    given = {"metadata": {"name": "fast"}, "spec": {"maxReplicas": 3}}
+    result = desired(horizontalPodAutoscaler=given)
+    assert 'metadata.name is "fast", but the autoscaler is named hello' in result.warnings[0]
+    assert by_kind(result)["HorizontalPodAutoscaler"]["metadata"]["name"] == "hello"
