@@ -14,6 +14,7 @@ from tests.unit.docs.sources import parsed
 PAGE = ROOT / "docs" / "settings.md"
 PARTS = (
     ("Gateway", ROOT / "gateway" / "settings.py"),
+    ("Gateway of a cluster", ROOT / "gateway" / "cluster" / "settings.py"),
     ("Several workers", ROOT / "gateway" / "workers" / "settings.py"),
     ("Front door", ROOT / "gateway" / "http" / "settings.py"),
     ("Functions on a laptop", ROOT / "controllers" / "local" / "settings.py"),
@@ -25,7 +26,7 @@ PREFACE = """\
 Written by `python -m tests.unit.docs.settings_page` from the docstrings of the code; a test fails
 when the two differ. Durations are seconds, sizes are bytes.
 
-There is no settings file. `tidegate up` sets what has an option, and leaves the rest at its
+There is no settings file. Each command sets what has an option, and leaves the rest at its
 default; who embeds the gateway passes a `Settings` value to `gateway/app.py: Gateway`.
 
 | option of `tidegate up` | sets |
@@ -37,6 +38,20 @@ default; who embeds the gateway passes a `Settings` value to `gateway/app.py: Ga
 | `--workers` | `FleetSettings.workers`; 1 is one process without any |
 | `--drain-timeout` | `LifecycleSettings.drain_timeout` and `LocalSettings.stop_timeout` |
 | `--state` | `LocalSettings.state_dir` |
+
+| option of `tidegate gateway` | variable | sets |
+|---|---|---|
+| `--namespace` | `TIDEGATE_NAMESPACE` | `ClusterSettings.namespace` |
+| `--home` | `POD_NAMESPACE` | `ClusterSettings.home`; without either, the namespace of the account |
+| `--name` | `POD_NAME` | `ClusterSettings.name`; without either, the name of the host |
+| `--group` | `TIDEGATE_GROUP` | `ClusterSettings.group` |
+| `--replicas-per-trigger` | – | `ClusterSettings.replicas_per_trigger` |
+| `--lease` | – | `ClusterSettings.lease`, and a fifth of it `ClusterSettings.renew` |
+| `--endpoints-lag` | – | `ClusterSettings.endpoints_lag` |
+| `--nats` | `NATS_URL` | `NatsSettings.url` |
+| `--host`, `--port`, `--admin-port`, `--drain-timeout` | – | as for `tidegate up`; the host is every address |
+
+Leases of Kinesis shards that are kept in the cluster have a `KinesisSettings.lease_period` of 30 s.
 
 | option of `tidegate controller` | variable | sets |
 |---|---|---|
