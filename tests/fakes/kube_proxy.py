@@ -42,6 +42,9 @@ class KubeProxy:
         self.lose_answers = False
         """When set, requests reach the API server, and what it says reaches nobody."""
 
+        self.writes: list[tuple[float, str]] = []
+        """When each write was passed on, by the clock of the loop, and its path."""
+
         self.url = ""
         self._upstream = upstream
         self._connected = asyncio.Event()
@@ -110,6 +113,8 @@ class KubeProxy:
 
     async def _passed_on(self, request: web.Request) -> web.StreamResponse:
         upstream = self._upstream
+        if request.method != "GET":
+            self.writes.append((asyncio.get_running_loop().time(), request.path))
         async with self._session.request(
             request.method,
             upstream.server + request.raw_path,
