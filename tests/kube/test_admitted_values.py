@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.kube.admission import object_of, refusal, sentence
+from tests.kube.specs import PARTS, specs
 from tests.kube.values import FIELDS, SEEDS, values
 from tests.unit.api.manifests import trigger
 from tidegate.api.loader import resource_from
@@ -30,6 +31,29 @@ async def test_many_values_are_refused_by_both_or_by_the_models_alone(
     admitting: KubeClient, field: str
 ) -> None:
     await _compare(admitting, field, seeds=len(SEEDS), mutants=1000)
+
+
+@pytest.mark.parametrize("kind", PARTS)
+async def test_some_specs_are_refused_by_both_or_by_the_models_alone(
+    admitting: KubeClient, kind: str
+) -> None:
+    await _compare_specs(admitting, kind, count=40)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", PARTS)
+async def test_many_specs_are_refused_by_both_or_by_the_models_alone(
+    admitting: KubeClient, kind: str
+) -> None:
+    await _compare_specs(admitting, kind, count=2000)
+
+
+async def _compare_specs(client: KubeClient, kind: str, count: int) -> None:
+    for spec in specs(kind, count):
+        obj = {**object_of(trigger(kind, "{}")), "spec": spec}
+        said = await refusal(client, obj)
+        _, problems = await asyncio.to_thread(resource_from, obj)
+        assert problems or not said, f"{spec}: {said}"
 
 
 async def _compare(client: KubeClient, field: str, seeds: int, mutants: int) -> None:
