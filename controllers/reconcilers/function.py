@@ -44,8 +44,8 @@ class LookSettings:
     first: float = 2.0
     """After what is new was applied; the next waits double."""
 
-    longest: float = 60.0
-    """Between two looks at a function that does not come up."""
+    longest: float = 300.0
+    """Between two looks at a function that does not come up. That it comes up is seen at once."""
 
     recheck: float = 60.0
     """Between two looks whether an object of somebody else's still has the name."""
