@@ -11,12 +11,12 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
 from gateway.core.delivery import Delivery
+from gateway.core.resume import Resume, decode
 from gateway.core.source import Intake
 from gateway.errors import SourceUnavailable
 from gateway.settings import KafkaSettings
 from gateway.sources.kafka.client import Client, GenerationLost
 from gateway.sources.kafka.partition import NOTHING, Commitment, Held, Partition
-from gateway.sources.kafka.resume import Resume, decode
 from gateway.sources.kafka.starts import Starts
 
 logger = logging.getLogger(__name__)

@@ -7,8 +7,12 @@ from typing import NamedTuple
 
 from gateway.core.checkpoint import Checkpoint, Mark
 from gateway.core.delivery import Delivery, Outcome
+from gateway.core.resume import Resume, encode
 from gateway.sources.kafka.events import Record, RecordEvents
-from gateway.sources.kafka.resume import Resume, encode
+
+METADATA_LIMIT = 3500
+"""Characters; what is left of the brokers' 4096 (`offset.metadata.max.bytes`) is for those who
+count other things in."""
 
 
 class Commitment(NamedTuple):
@@ -101,7 +105,7 @@ class Partition:
     def commitment(self) -> Commitment:
         """Return what the group should have now."""
         base = self.committable
-        metadata, whole = encode(base, self._highest, *self._unsettled())
+        metadata, whole = encode(base, self._highest, *self._unsettled(), METADATA_LIMIT)
         self._crowded = not whole
         return Commitment(base, metadata)
 

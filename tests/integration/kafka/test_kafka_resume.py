@@ -8,7 +8,7 @@ from dataclasses import replace
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from gateway.core.delivery import Outcome
-from gateway.sources.kafka.resume import decode
+from gateway.core.resume import decode
 from tests.integration.kafka.bench import PATIENCE, Bench
 from tests.support.waiting import until
 

@@ -12,8 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.delivery import Delivery, Outcome
-from gateway.sources.kafka.partition import NOTHING, Commitment, Held, Partition
-from gateway.sources.kafka.resume import METADATA_LIMIT, Resume, decode, encode
+from gateway.core.resume import Resume, decode, encode
+from gateway.sources.kafka.partition import (
+    METADATA_LIMIT,
+    NOTHING,
+    Commitment,
+    Held,
+    Partition,
+)
 
 
 def records(offsets: Iterable[int]) -> list[Any]:
@@ -52,7 +58,7 @@ def test_what_is_written_is_read(base: int, distances: list[int], data: st.DataO
         if (unsettled)
         else {}
     )
-    text, whole = encode(base, highest, unsettled, retried)
+    text, whole = encode(base, highest, unsettled, retried, METADATA_LIMIT)
     resume = decode(base, text)
     done = {each for each in offsets if resume.is_done(each)}
     if whole:
@@ -65,7 +71,7 @@ def test_what_is_written_is_read(base: int, distances: list[int], data: st.DataO
 def test_what_does_not_fit_is_left_out_from_the_top_and_told() -> None:
     unsettled = [each * each * 7919 for each in range(3000)]
     highest = unsettled[-1] + 1
-    text, whole = encode(0, highest, unsettled, dict.fromkeys(unsettled, 3))
+    text, whole = encode(0, highest, unsettled, dict.fromkeys(unsettled, 3), METADATA_LIMIT)
     assert not whole
     assert 0 < len(text) <= METADATA_LIMIT
     resume = decode(0, text)
@@ -74,7 +80,7 @@ def test_what_does_not_fit_is_left_out_from_the_top_and_told() -> None:
 
 
 def test_nothing_above_is_no_text() -> None:
-    assert encode(10, 9, [10, 11], {}) == ("", True)
+    assert encode(10, 9, [10, 11], {}, METADATA_LIMIT) == ("", True)
 
 
 @pytest.mark.parametrize("text", ["", "from elsewhere", "t2:abc", "{}"])

@@ -1,13 +1,13 @@
-"""What travels in the metadata of a committed offset, so that a crash repeats little. Pure.
+"""What is noted beside a position, so that a crash repeats little. Pure.
 
-An offset alone says that everything below it is done. Above it some records are done as well
-while an older one still runs; the metadata names those that are not, and how often they were
+A position alone says that everything below it is done. Above it some records are done as well
+while an older one still runs; the text names those that are not, and how often they were
 tried. Its form is `t1:` and base64 of deflated varints:
 
     records up to the highest done one, count of open ones, their distances from each other,
     count of retried ones, and for each its distance from the one before and its attempts
 
-Source of the bound: the brokers' `offset.metadata.max.bytes`, 4096 by default.
+Records have numbers here, which the source gives them: each time the same, and in order.
 """
 
 from __future__ import annotations
@@ -18,16 +18,13 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-METADATA_LIMIT = 3500
-"""Characters; what is left of the brokers' 4096 is for those who count other things in."""
-
 _PREFIX = "t1:"
 _INFLATED_LIMIT = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Which offsets from `base` on are done: all up to `highest` but for those in `open`."""
+    """Which records from `base` on are done: all up to `highest` but for those in `open`."""
 
     base: int
     highest: int = -1
@@ -35,7 +32,7 @@ class Resume:
     attempts: Mapping[int, int] = field(default_factory=dict)
 
     def is_done(self, offset: int) -> bool:
-        """Say whether the record at `offset` was completed before the commit."""
+        """Say whether the record at `offset` was completed before this was noted."""
         return self.base <= offset <= self.highest and offset not in self.open
 
     @property
@@ -54,36 +51,36 @@ class Resume:
 
 
 def encode(
-    base: int, highest: int, unsettled: Sequence[int], attempts: Mapping[int, int]
+    base: int, highest: int, unsettled: Sequence[int], attempts: Mapping[int, int], limit: int
 ) -> tuple[str, bool]:
-    """Return metadata for a commit at `base`, and whether all of it went in.
+    """Return what to note beside `base`, `limit` characters at most, and whether all went in.
 
     `unsettled` are the open offsets in order; `highest` is the highest done one. What does not
     go in is the retries first, then what is done furthest above `base`; it would be repeated
-    after a crash, so the caller must not read on.
+    after a crash.
     """
     if highest < base and not attempts:
         return "", True
     text = _encoded(base, highest, unsettled, attempts)
-    whole = len(text) <= METADATA_LIMIT
+    whole = len(text) <= limit
     if not whole:
         text = _encoded(base, highest, unsettled, {})
-    while len(text) > METADATA_LIMIT:
+    while len(text) > limit:
         highest = base + (highest - base) // 2
         text = _encoded(base, highest, unsettled, {})
     return text, whole
 
 
-def decode(base: int, metadata: str) -> Resume:
-    """Read what `encode` wrote beside offset `base`.
+def decode(base: int, text: str) -> Resume:
+    """Read what `encode` wrote beside `base`.
 
-    Text of other clients means that nothing above is known. Raises `ValueError` for a broken one
+    Text of others means that nothing above is known. Raises `ValueError` for a broken one
     of ours.
     """
-    if not metadata.startswith(_PREFIX):
+    if not text.startswith(_PREFIX):
         return Resume(base)
     try:
-        numbers = _read_varints(_inflated(base64.b64decode(metadata[len(_PREFIX) :])))
+        numbers = _read_varints(_inflated(base64.b64decode(text[len(_PREFIX) :])))
         highest = base + next(numbers) - 1
         unsettled = frozenset(_offsets(base, [next(numbers) for _ in range(next(numbers))]))
         pairs = [(next(numbers), next(numbers)) for _ in range(next(numbers))]
