@@ -14,7 +14,7 @@ import asyncio
 import logging
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -51,7 +51,7 @@ class Surroundings:
     reflectors: ReflectorSettings | None = None
     clients: ClientSettings = field(default_factory=ClientSettings)
     cut_off: Callable[[], None] = end_process
-    controllers: tuple[Callable[[Context], Registration], ...] = CONTROLLERS
+    controllers: tuple[Callable[[Context], list[Registration]], ...] = CONTROLLERS
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -138,7 +138,7 @@ class ControllerApp:
         self._watches = Watches(self._client, self._around.reflectors)
         self._watches.reflector(self._config.selection).subscribe(self._config.follow)
         context = self._context(self._client, self._watches)
-        self._registrations = [make(context) for make in self._around.controllers]
+        self._registrations = [one for make in self._around.controllers for one in make(context)]
 
     async def _load_config(self, client: KubeClient) -> None:
         """Read the configuration; it says which namespace to watch."""
@@ -157,6 +157,7 @@ class ControllerApp:
             client=client,
             watches=watches,
             namespace=self._namespace(),
+            home=_key(self._settings.lease.namespace, "", self._access).namespace,
             config=self._config,
             recorder=EventRecorder(client, now),
             settings=self._settings,
@@ -191,6 +192,8 @@ class ControllerApp:
         async with asyncio.TaskGroup() as group:
             for one in self._registrations:
                 group.create_task(self._run(one), name=f"{one.name} controller")
+                if one.beside is not None:
+                    group.create_task(_whole(one.beside), name=f"beside {one.name} controller")
 
     async def _run(self, one: Registration) -> None:
         assert self._watches is not None
@@ -218,6 +221,10 @@ class ControllerApp:
             selection.resource.full_name: one.synced.is_set() and one.trouble is None
             for selection, one in reflectors.items()
         }
+
+
+async def _whole(beside: Callable[[], Awaitable[None]]) -> None:
+    await beside()
 
 
 def _key(namespace: str, name: str, access: Access) -> ObjectKey:

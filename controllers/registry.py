@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from controllers import drift
-from controllers.children import Children
-from controllers.ownership import CREATED_BY
 from controllers.reconcilers.function import FUNCTIONS, FunctionPorts, FunctionReconciler
-from controllers.registration import Context, Registration
-from controllers.watches import Feed, itself, owner_of_kind
+from controllers.registration import Context, Registration, children_of
+from controllers.triggers import trigger_controllers
+from controllers.watches import Feed, itself
 from tidegate.kube.resources import (
     CONFIG_MAPS,
     DEPLOYMENTS,
     HORIZONTAL_POD_AUTOSCALERS,
     POD_DISRUPTION_BUDGETS,
     SERVICES,
-    Resource,
 )
 from tidegate.kube.selection import Selection
-
-MADE = ",".join(f"{name}={text}" for name, text in CREATED_BY.items())
-"""Selects what was made for objects of ours."""
 
 FUNCTION_CHILDREN = (
     CONFIG_MAPS,
@@ -32,17 +26,7 @@ FUNCTION_CHILDREN = (
 )
 
 
-def children_of(context: Context, feed: Feed, kind: str, *resources: Resource) -> Children:
-    """Return what keeps the children of objects of `kind`, and have `feed` follow them."""
-    stores = {}
-    for resource in resources:
-        selection = Selection(resource, context.namespace, MADE)
-        stores[resource] = context.watches.store(selection, drift.trimmed)
-        feed.follow(context.watches, selection, owner_of_kind(kind))
-    return Children(context.client, stores)
-
-
-def function_controller(context: Context) -> Registration:
+def function_controllers(context: Context) -> list[Registration]:
     """Make functions run."""
     feed = Feed()
     functions = Selection(FUNCTIONS, context.namespace)
@@ -58,8 +42,11 @@ def function_controller(context: Context) -> Registration:
     context.config.subscribe(
         lambda: feed.revisit(context.watches, functions, context.settings.config.spread)
     )
-    return Registration("function", FunctionReconciler(ports), feed)
+    return [Registration("function", FunctionReconciler(ports), feed)]
 
 
-CONTROLLERS: tuple[Callable[[Context], Registration], ...] = (function_controller,)
-"""All of them. A new one is a line here."""
+CONTROLLERS: tuple[Callable[[Context], list[Registration]], ...] = (
+    function_controllers,
+    trigger_controllers,
+)
+"""All of them. Those of new kinds are a line here."""

@@ -36,6 +36,51 @@ class LeaseSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportSettings:
+    """How gateways are asked. Durations are seconds."""
+
+    interval: float = 15.0
+    """Between two polls; so late may a status be."""
+
+    timeout: float = 5.0
+    """For the answer of one replica."""
+
+    at_once: int = 8
+    """Replicas that are asked at a time."""
+
+    most_bytes: int = 16 * 1024 * 1024
+    """Of one answer."""
+
+    most_rows: int = 20_000
+    """Subscriptions of one replica."""
+
+    patience: float = 60.0
+    """What a replica told counts for so long when it does not answer."""
+
+    numbers: float = 30.0
+    """Between two writes of one status for the sake of numbers alone."""
+
+    writes: int = 300
+    """Statuses that one poll may have written; the rest wait for the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """Where the gateway is, in the namespace that the controller runs in."""
+
+    service: str = "tidegate-gateway"
+    """Its Service for calls; Ingresses lead to it, or to its mirror of the same name."""
+
+    port: int = 8080
+    """Of that Service."""
+
+    admin_service: str = "tidegate-gateway-admin"
+    """Its Service whose EndpointSlices name the admin servers of all replicas."""
+
+    reports: ReportSettings = field(default_factory=ReportSettings)
+
+
+@dataclass(frozen=True, slots=True)
 class ControllerAdminSettings:
     """Health and metrics."""
 
@@ -60,3 +105,4 @@ class ControllerSettings:
     config: ConfigSettings = field(default_factory=ConfigSettings)
     lease: LeaseSettings = field(default_factory=LeaseSettings)
     admin: ControllerAdminSettings = field(default_factory=ControllerAdminSettings)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)

@@ -115,6 +115,11 @@ class Feed:
                 for key in self.mappers[selection](obj):
                     self.queue.add_after(key, random.uniform(0, spread))
 
+    def add(self, key: ObjectKey) -> None:
+        """Have `key` looked at."""
+        if self.queue is not None:
+            self.queue.add(key)
+
     def close(self) -> None:
         """Fill nothing any more."""
         self.queue = None

@@ -17,10 +17,11 @@ Object = dict[str, Any]
 SERVICE_NAME = "kubernetes.io/service-name"
 """The label of a slice that names its Service."""
 
-_LABELS: Mapping[str, str] = {
-    "app.kubernetes.io/managed-by": "tidegate",
-    "created-by": "kubeless",
-}
+MIRROR = "tidegate.io/mirror"
+"""The label of what stands for the gateway in another namespace. It has no other one by which a
+function of the same name could take it for its own."""
+
+_LABELS: Mapping[str, str] = {"app.kubernetes.io/managed-by": "tidegate", MIRROR: "gateway"}
 
 
 @dataclass(frozen=True, slots=True)

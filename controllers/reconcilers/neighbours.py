@@ -122,6 +122,10 @@ class Tagged:
         """Return who carries `tag`."""
         return frozenset(self._by_tag.get(tag, ()))
 
+    def tags(self) -> list[Tag]:
+        """Return every tag that anybody carries."""
+        return list(self._by_tag)
+
     def __contains__(self, tag: Tag) -> bool:
         return tag in self._by_tag
 

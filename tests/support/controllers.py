@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from controllers.app import ControllerApp, Surroundings
 from controllers.reconcilers.function import FUNCTIONS
+from controllers.registration import Context, Registration
+from controllers.registry import function_controllers
 from controllers.settings import (
     ConfigSettings,
     ControllerAdminSettings,
@@ -41,9 +43,12 @@ def controller_settings(namespace: str) -> ControllerSettings:
     )
 
 
-def surroundings() -> Surroundings:
+def surroundings(
+    makers: tuple[Callable[[Context], list[Registration]], ...] = (function_controllers,),
+) -> Surroundings:
     """What a controller of a test is made with: quick to find out that it is cut off."""
     return Surroundings(
+        controllers=makers,
         reflectors=REFLECTORS,
         clients=ClientSettings(timeout=5.0, silence=20.0),
         cut_off=lambda: None,
