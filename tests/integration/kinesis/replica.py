@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -57,17 +58,22 @@ class Process:
 
 
 class WritingIntake(RecordingIntake):
-    """Settles after a moment, and has written it down before that."""
+    """Settles in order, each after a moment, and has written it down before that."""
 
     def __init__(self, output: Path) -> None:
         super().__init__()
         self._file = output.open("a", buffering=1)
+        self._free_at: dict[object, float] = defaultdict(float)
+        """When the last delivery of a shard will have been settled: later ones come after it."""
 
     def push(self, deliveries: Sequence[Delivery]) -> None:
         """See `Intake.push`."""
         super().push(deliveries)
-        for number, delivery in enumerate(deliveries):
-            asyncio.get_running_loop().call_later(0.001 * number, self._end, delivery)
+        loop = asyncio.get_running_loop()
+        for delivery in deliveries:
+            moment = max(self._free_at[delivery.partition], loop.time()) + 0.001
+            self._free_at[delivery.partition] = moment
+            loop.call_at(moment, self._end, delivery)
 
     def _end(self, delivery: Delivery) -> None:
         if delivery.outcome is None:
