@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tidegate.api.check import check
+from tidegate.api.cronjob_trigger import CronJobTrigger
 from tidegate.api.http_trigger import HTTPTrigger
 from tidegate.api.loader import resource_from
 from tidegate.api.metadata import Resource
@@ -117,7 +118,9 @@ class Wanted:
     def _find(self, namespace: str) -> None:
         resources = _by_age(self._written[namespace].values())
         mistakes = _mistakes(resources) | self._refused
-        right = [one for one in resources if str(one) not in mistakes]
+        right = [
+            one for one in resources if str(one) not in mistakes and not _fired_by_cluster(one)
+        ]
         found = subscriptions(right)
         if found:
             self._found[namespace] = found
@@ -145,3 +148,8 @@ def _mistakes(resources: Iterable[Resource]) -> dict[str, str]:
     """Return the objects that cannot run beside the others, and why."""
     problems = (one for one in check(resources) if one.severity is Severity.ERROR)
     return {problem.object: str(problem) for problem in problems}
+
+
+def _fired_by_cluster(resource: Resource) -> bool:
+    """Tell whether a CronJob fires the times of a trigger: both would fire each of them twice."""
+    return isinstance(resource, CronJobTrigger) and resource.spec.mode == "cronjob"

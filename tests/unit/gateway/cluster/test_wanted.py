@@ -140,3 +140,11 @@ def test_the_code_of_a_function_does_not_stay_in_memory(cluster: Cluster) -> Non
     cluster.apply(function("default", "one"))
     (kept,) = cluster.store.values()
     assert "def main" not in str(kept)
+
+
+def test_times_that_a_cron_job_fires_are_not_fired_here(cluster: Cluster) -> None:
+    spec = {"function-name": "hello", "schedule": "@daily"}
+    cluster.apply(custom("CronJobTrigger", "shop", "tick", spec))
+    assert cluster.runs() == ["tick>hello"]
+    cluster.apply(custom("CronJobTrigger", "shop", "tick", spec | {"mode": "cronjob"}))
+    assert cluster.runs() == []
