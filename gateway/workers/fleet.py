@@ -28,7 +28,7 @@ from gateway.stores.memory import MemoryLedger
 from gateway.stores.sqlite import SqliteLedger
 from gateway.workers.accounts import Accounts
 from gateway.workers.listeners import Place, found, listening
-from gateway.workers.messages import Setup, Update
+from gateway.workers.messages import ClusterHome, Setup, Standing, Update
 from gateway.workers.placement import loosened, placed
 from gateway.workers.secrets import copied
 from gateway.workers.settings import FleetSettings
@@ -52,7 +52,11 @@ class Fleet:
         secrets: Secrets,
         fleet: FleetSettings,
         extend_admin: Callable[[web.Application], None] | None = None,
+        home: ClusterHome | None = None,
     ) -> None:
+        self.withheld = False
+        """See `Gateway.withheld`."""
+
         self.accounts = Accounts()
         self.endpoints = PushedEndpoints(self._push)
         self.drain_timeout = settings.lifecycle.drain_timeout
@@ -64,6 +68,8 @@ class Fleet:
         self._slots = [Slot(place, self) for place in range(fleet.workers)]
         self._name = uuid.uuid4().hex[:8]
         self._stopping = False
+        self._home = home
+        self._standing = Standing()
         context = Context(settings, secrets, MemoryLedger(), Shared(), RouteTable(), self.endpoints)
         self.dead_letters = DeadLetters(lambda: self._wanted, context)
         self._admin = Admin(self, extend_admin)
@@ -97,7 +103,8 @@ class Fleet:
         try:
             await listen("the front door", self._open_front, http.host, http.port)
             await listen("the admin server", self._admin.start, admin.host, admin.port)
-            await _prepared(self.care.ledger)
+            if self.care.ledger is not None:
+                await _prepared(self.care.ledger)
         except ConfigError:
             await self._close()
             raise
@@ -119,6 +126,11 @@ class Fleet:
         """Try again what is parked for a function that has been changed."""
         self._push(Update(resume=frozenset((function,))))
 
+    def stand(self, standing: Standing) -> None:
+        """Tell the workers how this replica of a cluster stands with the others."""
+        self._standing = standing
+        self._push(Update(standing=standing))
+
     async def run(self) -> None:
         """Serve until `stop`; returns when every worker has drained and ended."""
         try:
@@ -138,13 +150,15 @@ class Fleet:
 
     def setup(self, place: int) -> Setup:
         """See `Home.setup`."""
-        first = replace(self._share_of(place), endpoints=self.endpoints.all())
+        share = self._share_of(place)
+        first = replace(share, endpoints=self.endpoints.all(), standing=self._standing)
         limits = self._settings.limits
         # The memory of the machine is the same, however many share it.
-        share = replace(limits, total_bytes=limits.total_bytes // len(self._slots))
+        part = replace(limits, total_bytes=limits.total_bytes // len(self._slots))
         kafka = replace(self._settings.kafka, place=f"{self._name}-{place}")
-        settings = replace(self._settings, limits=share, kafka=kafka)
-        return Setup(settings, self.care.ledger, logging.getLogger().getEffectiveLevel(), first)
+        settings = replace(self._settings, limits=part, kafka=kafka)
+        level = logging.getLogger().getEffectiveLevel()
+        return Setup(settings, self.care.ledger, level, first, self._home)
 
     def sockets(self) -> list[socket.socket]:
         """See `Home.sockets`."""
@@ -158,7 +172,7 @@ class Fleet:
 
     def ready(self) -> bool:
         """See `Health.ready`."""
-        return not self._stopping and any(slot.serving for slot in self._slots)
+        return not (self._stopping or self.withheld) and any(slot.serving for slot in self._slots)
 
     def subscriptions(self) -> list[tuple[Subscription, Progress]]:
         """See `Health.subscriptions`."""

@@ -27,6 +27,31 @@ _HEADER = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How a replica in a cluster stands with the others; its workers write records by it."""
+
+    until: float = float("-inf")
+    """How long all others take it for alive, by the monotonic clock, which is the machine's."""
+
+    living: frozenset[str] = frozenset()
+    """Identities of the replicas that may be at work, its own among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterHome:
+    """Where workers of a cluster keep what must survive them, and how they get there."""
+
+    namespace: str
+    identity: str
+    """That of the replica: its workers write as one, since each record has one place."""
+
+    kubeconfig: Path | None = None
+    """None: this is a pod."""
+
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Update:
     """What has changed for one worker. None of `subscriptions` leaves them as they are."""
 
@@ -36,6 +61,9 @@ class Update:
 
     endpoints: Mapping[FunctionKey, tuple[Address, ...]] = field(default_factory=dict)
     resume: frozenset[FunctionKey] = frozenset()
+    standing: Standing | None = None
+    """None: as it was."""
+
     stop: bool = False
 
     def then(self, later: Update) -> Update:
@@ -46,6 +74,7 @@ class Update:
             newer.secrets,
             {**self.endpoints, **later.endpoints},
             self.resume | later.resume,
+            later.standing or self.standing,
             self.stop or later.stop,
         )
 
@@ -55,9 +84,12 @@ class Setup:
     """The first word to a worker. `first` is the whole of what it shall run."""
 
     settings: Settings = field(repr=False)
-    ledger: Path
+    ledger: Path | None
+    """None in a cluster."""
+
     log_level: int
     first: Update
+    home: ClusterHome | None = None
 
 
 def order_frame(order: Setup | Update) -> bytes:

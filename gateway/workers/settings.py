@@ -12,8 +12,8 @@ class FleetSettings:
 
     workers: int
 
-    ledger: Path
-    """A SQLite file on a disk of this machine, which every worker opens."""
+    ledger: Path | None
+    """A SQLite file on a disk of this machine, which every worker opens. None in a cluster."""
 
     restart_delay: float = 0.1
     """First wait before a worker is replaced; doubles with each failure. Calls wait meanwhile."""

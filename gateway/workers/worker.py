@@ -18,10 +18,10 @@ from collections.abc import Iterable
 from gateway.app import Gateway
 from gateway.logs import quiet_libraries
 from gateway.loop import loop_factory
-from gateway.stores.sqlite import SqliteLedger
 from gateway.workers.messages import Setup, Update, read_order
 from gateway.workers.reports import ForwardedLog, Reports
 from gateway.workers.secrets import CopiedSecrets
+from gateway.workers.stores import Stores, opened_stores
 from tidegate.api.subscription import HttpRoute
 
 PARENT_IS_GONE = 125
@@ -53,7 +53,8 @@ async def _serve(channel: socket.socket, sockets: list[socket.socket]) -> None:
     log = ForwardedLog(asyncio.get_running_loop())
     logging.basicConfig(handlers=[log], level=setup.log_level, force=True)
     quiet_libraries()
-    await Worker(setup, writer, log).run(reader, sockets)
+    async with opened_stores(setup) as stores:
+        await Worker(setup, writer, log, stores).run(reader, sockets)
     writer.close()
     await writer.wait_closed()
 
@@ -61,10 +62,13 @@ async def _serve(channel: socket.socket, sockets: list[socket.socket]) -> None:
 class Worker:
     """A gateway, and its two ends of the channel."""
 
-    def __init__(self, setup: Setup, writer: asyncio.StreamWriter, log: ForwardedLog) -> None:
+    def __init__(
+        self, setup: Setup, writer: asyncio.StreamWriter, log: ForwardedLog, stores: Stores
+    ) -> None:
         self._first = setup.first
         self._secrets = CopiedSecrets({})
-        self._gateway = Gateway(setup.settings, self._secrets, SqliteLedger(setup.ledger))
+        self._processes = stores.processes
+        self._gateway = Gateway(setup.settings, self._secrets, stores.ledger, leases=stores.leases)
         self._reports = Reports(self._gateway.subscriptions, writer, log)
 
     async def run(self, reader: asyncio.StreamReader, sockets: list[socket.socket]) -> None:
@@ -91,6 +95,8 @@ class Worker:
             self._apply(update)
 
     def _apply(self, update: Update) -> None:
+        if update.standing is not None:
+            self._processes.standing = update.standing
         for function, addresses in update.endpoints.items():
             self._gateway.endpoints.set(function, addresses)
         if update.subscriptions is not None:
