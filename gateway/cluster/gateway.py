@@ -7,7 +7,9 @@ import logging
 import secrets as random_names
 from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
 
 from gateway.app import Gateway
 from gateway.cluster.assignment import Shares
@@ -22,6 +24,9 @@ from gateway.cluster.wanted import Name, Wanted
 from gateway.settings import Settings
 from gateway.stores.kubernetes_leases import KubernetesLeases
 from gateway.stores.kubernetes_ledger import KubernetesLedger
+from gateway.workers.fleet import Fleet
+from gateway.workers.messages import ClusterHome, Standing
+from gateway.workers.settings import FleetSettings
 from tidegate.api.subscription import HttpRoute
 from tidegate.kube.client import KubeClient
 from tidegate.kube.errors import NotServed
@@ -42,21 +47,37 @@ LOOK = 0.2
 """Seconds between two looks whether all is known; only at the start."""
 
 
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Several processes that do the work of one replica, and how they reach the API server."""
+
+    workers: int
+    kubeconfig: Path | None = None
+    """None: this is a pod."""
+
+    context: str = ""
+
+
 class ClusterGateway:
     """Follows the objects, runs this replica's share of them, and leaves in order.
 
     While the API server is away everything goes on as it is.
     """
 
-    def __init__(self, settings: Settings, cluster: ClusterSettings, client: KubeClient) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        cluster: ClusterSettings,
+        client: KubeClient,
+        crew: Crew | None = None,
+    ) -> None:
         self._cluster = cluster
         self._changed = asyncio.Event()
         identity = f"{cluster.name}_{random_names.token_hex(4)}"
         self.membership = Membership(client, cluster, identity, self._changed.set)
         self.secrets = ClusterSecrets(client, self._changed.set)
         self._ledger = KubernetesLedger(client, cluster.home, self.membership)
-        leases = KubernetesLeases(client, cluster.home)
-        self.gateway = Gateway(settings, self.secrets, self._ledger, leases=leases)
+        self.gateway = self._make_gateway(settings, client, crew)
         self.gateway.withheld = True
         self._wanted = Wanted()
         self._slices = EndpointSlices(self.gateway.endpoints)
@@ -91,9 +112,30 @@ class ClusterGateway:
         yield "secrets", self.secrets.run()
         yield "ledger", self._ledger.run()
         yield "objects", self._follow()
+        if isinstance(self.gateway, Fleet):
+            yield "standing of workers", self._tell_workers(self.gateway)
         yield "leftovers", self._leftovers.run(self._is_first)
         for what, reflector in self._reflectors.items():
             yield what, reflector.run()
+
+    def _make_gateway(
+        self, settings: Settings, client: KubeClient, crew: Crew | None
+    ) -> Gateway | Fleet:
+        home = self._cluster.home
+        if crew is None:
+            leases = KubernetesLeases(client, home)
+            return Gateway(settings, self.secrets, self._ledger, leases=leases)
+        there = ClusterHome(home, self.membership.identity, crew.kubeconfig, crew.context)
+        return Fleet(settings, self.secrets, FleetSettings(crew.workers, None), home=there)
+
+    async def _tell_workers(self, fleet: Fleet) -> NoReturn:
+        """Let the workers know in time that the others still take us for alive."""
+        while True:
+            self._stand(fleet)
+            await asyncio.sleep(self._cluster.renew)
+
+    def _stand(self, fleet: Fleet) -> None:
+        fleet.stand(Standing(self.membership.trusted_until, self.membership.living()))
 
     def _make_reflectors(self, client: KubeClient) -> Mapping[str, Reflector]:
         namespace = self._cluster.namespace
@@ -162,6 +204,8 @@ class ClusterGateway:
         )
 
     async def _routed(self) -> None:
+        if isinstance(self.gateway, Fleet):
+            return  # each worker waits for its own before it takes calls
         wanted = self._wanted.subscriptions()
         routes = sum(isinstance(one.source, HttpRoute) for one in wanted)
         with suppress(TimeoutError):
@@ -170,6 +214,8 @@ class ClusterGateway:
 
     def _apply(self) -> None:
         """Run this replica's share of what is wanted now."""
+        if isinstance(self.gateway, Fleet):
+            self._stand(self.gateway)
         self._shares.among(self.membership.sharing())
         mine = self._shares.keep(self._wanted.subscriptions())
         if self._leaving:

@@ -90,9 +90,14 @@ class Roll:
 
     def alive(self, identity: str) -> bool:
         """Tell whether the process `identity` may still be at work."""
-        return any(
-            one.holder == identity and (name == self._me or self._lives(one))
+        return identity in self.living()
+
+    def living(self) -> frozenset[str]:
+        """Return the identities of all processes that may still be at work."""
+        return frozenset(
+            one.holder
             for name, one in self._sights.items()
+            if one.holder and (name == self._me or self._lives(one))
         )
 
     def long_dead(self) -> list[tuple[str, str]]:
@@ -168,7 +173,16 @@ class Membership:
 
     def holds(self) -> bool:
         """Tell whether all others still take this replica for alive."""
-        return monotonic() - self._renewed_at < self._settings.lease * 2 / 3
+        return monotonic() < self.trusted_until
+
+    @property
+    def trusted_until(self) -> float:
+        """How long all others take this replica for alive, by the monotonic clock."""
+        return self._renewed_at + self._settings.lease * 2 / 3
+
+    def living(self) -> frozenset[str]:
+        """Return the identities of all processes that may still be at work."""
+        return self._roll.living() | {self.identity}
 
     async def run(self) -> NoReturn:
         """Show signs of life and watch those of others, until cancelled."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from time import monotonic
 from typing import NoReturn, Protocol
 
 from gateway.errors import GatewayError, SourceUnavailable
@@ -19,6 +20,10 @@ from tidegate.kube.objects import Object
 
 FIRST_LOOK, LAST_LOOK = 0.1, 2.0
 """Seconds between two looks at what another replica still holds; they grow."""
+
+GRACE = 2.0
+"""Seconds before a record is taken from a process that is not known to live: it may have come a
+moment ago, and we are told a little later."""
 
 LAST_RETURN = 5.0
 """Seconds at most between two tries to give back what others wait for."""
@@ -107,16 +112,16 @@ class KubernetesLedger:
 
     async def _acquire(self, subscription: str) -> None:
         backoff = Backoff(FIRST_LOOK, LAST_LOOK)
-        holder = ""
+        holder, since = "", monotonic()
         try:
             async with asyncio.timeout(LOOKING):
-                while holder := await self._taken_by_another(subscription):  # noqa: ASYNC110
+                while holder := await self._taken_by_another(subscription, since):  # noqa: ASYNC110
                     await asyncio.sleep(backoff.wait())
         except TimeoutError as error:
             why = f"replica {holder} still finishes what it began" if holder else "no answer"
             raise SourceUnavailable(f"{subscription}: taking over: {why}") from error
 
-    async def _taken_by_another(self, subscription: str) -> str:
+    async def _taken_by_another(self, subscription: str, since: float) -> str:
         """Take hold if nobody has; return who has it otherwise."""
         self._check_alive(subscription)
         before, me = await self._objects.read(subscription), self._processes.identity
@@ -124,7 +129,7 @@ class KubernetesLedger:
         if holder == me and before is not None:
             self._held[subscription] = before
             return ""
-        if holder and self._processes.alive(holder):
+        if holder and (self._processes.alive(holder) or monotonic() - since < GRACE):
             return holder
         await self._write(subscription, before, me, values_of(before))
         return ""

@@ -64,6 +64,12 @@ def numbers(pod: FunctionServer) -> set[int]:
     return {int(one.body) for one in pod.seen}
 
 
+async def holders(client: KubeClient, namespace: str) -> list[str]:
+    """Return which process holds each record."""
+    found = await client.list(Selection(LEASES, namespace, labels=f"{KEEPS}=ledger"))
+    return [lease["spec"].get("holderIdentity", "") for lease in found.items]
+
+
 async def shared(names: set[str], one: ReplicaProcess, two: ReplicaProcess) -> None:
     """Return once each trigger runs in one of the two, and both have some."""
     async with asyncio.timeout(PATIENCE):
@@ -170,6 +176,20 @@ async def test_the_triggers_of_a_killed_replica_move(
         one.kill()
         await two.until_runs(names)
         assert await two.end() == 0
-    leases = (await admitting.list(Selection(LEASES, namespace, labels=f"{KEEPS}=ledger"))).items
-    assert len(leases) == len(names)
-    assert {lease["spec"].get("holderIdentity", "") for lease in leases} == {""}
+    assert await holders(admitting, namespace) == [""] * len(names)
+
+
+async def test_the_workers_of_a_replica_write_its_records(
+    defined: KubeServer, admitting: KubeClient, tmp_path: Path
+) -> None:
+    namespace, stage = await new_namespace(admitting), Stage(admitting)
+    kubeconfig = await asyncio.to_thread(defined.kubeconfig, tmp_path / "config")
+    spec = {"schedule": "0 0 1 1 *", "function-name": "hello"}
+    names = {f"tick-{number}" for number in range(4)}
+    await stage.apply(*(custom("CronJobTrigger", namespace, name, spec) for name in names))
+    async with replica_process(kubeconfig, namespace, "one", "--workers", "2") as one:
+        await one.until_runs(names)
+        (holder,) = set(await holders(admitting, namespace))
+        assert holder.startswith("one_")
+        assert await one.end() == 0
+    assert await holders(admitting, namespace) == [""] * len(names)

@@ -61,6 +61,9 @@ def gateway(
         float,
         typer.Option(min=5, metavar="SECONDS", help="Until a silent replica is taken for dead."),
     ] = 15.0,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, metavar="N", help="Processes that share the work.")
+    ] = 1,
     drain_timeout: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="For what is in flight on a stop.")
     ] = 20.0,
@@ -99,6 +102,7 @@ def gateway(
         nats_url=nats,
         replicas_per_trigger=replicas_per_trigger,
         lease=lease,
+        workers=workers,
         drain_timeout=drain_timeout,
         endpoints_lag=endpoints_lag,
         kubeconfig=kubeconfig,

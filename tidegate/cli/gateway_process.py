@@ -9,7 +9,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.cluster.gateway import ClusterGateway
+from gateway.cluster.gateway import ClusterGateway, Crew
 from gateway.cluster.settings import ClusterSettings
 from gateway.errors import ConfigError
 from gateway.loop import loop_factory
@@ -53,6 +53,8 @@ class GatewayOptions:
     nats_url: str = ""
     replicas_per_trigger: int = 2
     lease: float = 15.0
+    workers: int = 1
+    """Processes that do the work of the gateway; 1 does it in this one."""
     drain_timeout: float = 20.0
     endpoints_lag: float = 5.0
     kubeconfig: Path | None = None
@@ -105,9 +107,11 @@ async def _serve(options: GatewayOptions, access: Access) -> ExitCode:
 
 
 async def _run(options: GatewayOptions, access: Access, stop: asyncio.Event) -> None:
+    several = options.workers > 1
+    crew = Crew(options.workers, options.kubeconfig, options.context) if several else None
     async with connected(access) as client:
         replica = ClusterGateway(
-            gateway_settings(options), cluster_settings(options, access), client
+            gateway_settings(options), cluster_settings(options, access), client, crew
         )
         await replica.run(stop)
 

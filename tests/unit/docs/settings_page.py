@@ -42,14 +42,16 @@ default; who embeds the gateway passes a `Settings` value to `gateway/app.py: Ga
 | option of `tidegate gateway` | variable | sets |
 |---|---|---|
 | `--namespace` | `TIDEGATE_NAMESPACE` | `ClusterSettings.namespace` |
-| `--home` | `POD_NAMESPACE` | `ClusterSettings.home`; without either, the namespace of the account |
-| `--name` | `POD_NAME` | `ClusterSettings.name`; without either, the name of the host |
+| `--home` | `POD_NAMESPACE` | `ClusterSettings.home`; else the namespace of the account |
+| `--name` | `POD_NAME` | `ClusterSettings.name`; else the name of the host |
 | `--group` | `TIDEGATE_GROUP` | `ClusterSettings.group` |
 | `--replicas-per-trigger` | – | `ClusterSettings.replicas_per_trigger` |
 | `--lease` | – | `ClusterSettings.lease`, and a fifth of it `ClusterSettings.renew` |
 | `--endpoints-lag` | – | `ClusterSettings.endpoints_lag` |
+| `--workers` | – | `FleetSettings.workers`; 1 is one process without any |
 | `--nats` | `NATS_URL` | `NatsSettings.url` |
-| `--host`, `--port`, `--admin-port`, `--drain-timeout` | – | as for `tidegate up`; the host is every address |
+| `--host` | – | as for `tidegate up`, but every address |
+| `--port`, `--admin-port`, `--drain-timeout` | – | as for `tidegate up` |
 
 Leases of Kinesis shards that are kept in the cluster have a `KinesisSettings.lease_period` of 30 s.
 
