@@ -35,10 +35,14 @@ _USERS = f'{ADMIN},admin,1,"system:masters"\n{STRANGER},stranger,2\n'
 
 
 class KubeServer:
-    """One control plane. It keeps ports, keys and data while its processes die and come back."""
+    """One control plane. It keeps ports, keys and data while its processes die and come back.
 
-    def __init__(self, binaries: KubeBinaries, folder: Path) -> None:
+    `flags` are more flags of the API server.
+    """
+
+    def __init__(self, binaries: KubeBinaries, folder: Path, flags: Sequence[str] = ()) -> None:
         self.folder = folder
+        self._flags = flags
         self.port = 0
         self._binaries = binaries
         self._etcd_ports = (0, 0)
@@ -71,7 +75,7 @@ class KubeServer:
 
     def start_api(self) -> None:
         """Start the API server on its port and its etcd; return when it is ready."""
-        command = [str(self._binaries.apiserver), *self._api_flags()]
+        command = [str(self._binaries.apiserver), *self._api_flags(), *self._flags]
         self._api = self._spawn("kube-apiserver", command)
         deadline = time.monotonic() + _DEADLINE
         while not self._ready():
@@ -203,7 +207,7 @@ class KubeServer:
             f"--client-ca-file={self.authority}",
             f"--token-auth-file={self.folder / 'users.csv'}",
             "--authorization-mode=RBAC",
-            "--service-cluster-ip-range=10.0.0.0/24",
+            "--service-cluster-ip-range=10.0.0.0/16",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-signing-key-file={self.folder / 'accounts.key'}",
             f"--service-account-key-file={self.folder / 'accounts.key'}",
