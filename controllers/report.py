@@ -85,15 +85,14 @@ def rows_of(body: bytes, most: int) -> list[Row]:
 
 
 def _row(one: Mapping[str, Any]) -> Row:
-    lag = one.get("lagEvents")
     return Row(
         TriggerName(_text(one, "kind"), ObjectKey(_text(one, "namespace"), _text(one, "name"))),
         _text(one, "function"),
         _text(one, "state"),
         _text(one, "reason"),
-        _count(one, "parked"),
-        _count(one, "drift"),
-        lag if isinstance(lag, int) else None,
+        _number(one, "parked") or 0,
+        _number(one, "drift") or 0,
+        _number(one, "lagEvents"),
         _text(one, "lastEvent"),
         _text(one, "lastError"),
     )
@@ -104,9 +103,9 @@ def _text(one: Mapping[str, Any], field: str) -> str:
     return value[:1024] if isinstance(value, str) else ""
 
 
-def _count(one: Mapping[str, Any], field: str) -> int:
+def _number(one: Mapping[str, Any], field: str) -> int | None:
     value = one.get(field)
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def reports(told: Mapping[str, Iterable[Row]]) -> dict[TriggerName, Report]:
