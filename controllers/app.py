@@ -34,7 +34,7 @@ from tidegate.kube.access import Access
 from tidegate.kube.backoff import Backoff
 from tidegate.kube.client import KubeClient, connected
 from tidegate.kube.elector import Elector, end_process
-from tidegate.kube.errors import NotServed, Unavailable
+from tidegate.kube.errors import Unavailable
 from tidegate.kube.objects import ObjectKey
 from tidegate.kube.reflector import ReflectorSettings
 from tidegate.kube.transport import ClientSettings
@@ -95,11 +95,7 @@ class ControllerApp:
         """Return what is missing before work can be done here; empty when nothing is."""
         if self._watches is None:
             return ["the configuration is not read yet"]
-        return [
-            f"{selection}: {reflector.trouble or 'not listed yet'}"
-            for selection, reflector in self._watches.reflectors.items()
-            if not reflector.synced.is_set() and not isinstance(reflector.trouble, NotServed)
-        ]
+        return self._watches.missing()
 
     def metrics(self) -> Callable[[], bytes]:
         """Read the metrics now; the result puts them in Prometheus's text format, in any thread."""
@@ -212,15 +208,8 @@ class ControllerApp:
             leads=self.leads(),
             controllers={name: _numbers_of(one) for name, one in self._running.items()},
             requests=dict(self.requests()),
-            watches=self._standing(),
+            watches={} if self._watches is None else self._watches.standing(),
         )
-
-    def _standing(self) -> dict[str, bool]:
-        reflectors = {} if self._watches is None else self._watches.reflectors
-        return {
-            selection.resource.full_name: one.synced.is_set() and one.trouble is None
-            for selection, one in reflectors.items()
-        }
 
 
 async def _whole(beside: Callable[[], Awaitable[None]]) -> None:

@@ -60,6 +60,25 @@ class Watches:
             for selection, reflector in self._reflectors.items():
                 group.create_task(self._run(selection, reflector), name=f"watch of {selection}")
 
+    def missing(self) -> list[str]:
+        """Say what is not known yet and why. What the cluster does not serve is not missed."""
+        return [
+            f"{selection}: {reflector.trouble or 'not listed yet'}"
+            for selection, reflector in self._reflectors.items()
+            if not reflector.synced.is_set()
+            and selection not in self._optional
+            and not isinstance(reflector.trouble, NotServed)
+        ]
+
+    def standing(self) -> dict[str, bool]:
+        """Return by resource whether what is known is up to date."""
+        up: dict[str, bool] = {}
+        for selection, reflector in self._reflectors.items():
+            synced, name = reflector.synced.is_set(), selection.resource.full_name
+            if synced or selection not in self._optional:
+                up[name] = up.get(name, True) and synced and reflector.trouble is None
+        return up
+
     async def synced(self, selections: Iterable[Selection]) -> None:
         """Return when the stores of `selections` have been right once, but for optional ones."""
         for selection in selections:
