@@ -26,13 +26,16 @@ from controllers.status import StatusBoard
 from tidegate.api.function import Function
 from tidegate.api.loader import resource_from
 from tidegate.kube.client import KubeClient
-from tidegate.kube.errors import Denied, Invalid, NotFound, NotServed
+from tidegate.kube.errors import Denied, Forbidden, Invalid, NotFound, NotServed, Unavailable
 from tidegate.kube.objects import Object, ObjectKey
 from tidegate.kube.resources import DEPLOYMENTS, PODS, Resource
 from tidegate.kube.selection import Selection
 from tidegate.kube.store import Store
 
 logger = logging.getLogger(__name__)
+
+_WORTH_TELLING = 3
+"""Failures in a row."""
 
 FUNCTIONS = Resource("kubeless.io", "v1beta1", "functions", "Function")
 
@@ -81,6 +84,7 @@ class FunctionReconciler:
         self._ports = ports
         self._board = StatusBoard(ports.client, FUNCTIONS)
         self._looks: dict[ObjectKey, _Look] = {}
+        self._failures: dict[ObjectKey, int] = {}
 
     async def reconcile(self, key: ObjectKey) -> Result:
         """Make the objects of the function what it asks for, and tell how it goes."""
@@ -110,9 +114,13 @@ class FunctionReconciler:
         except Invalid as error:
             await self._refuse(obj, Refusal("Refused", str(error)))
             raise TerminalError(str(error)) from error
-        except Denied as error:
+        except (Denied, Forbidden) as error:
             await self._refuse(obj, Refusal("Denied", str(error)))
             raise
+        except Unavailable as error:
+            await self._complain(obj, key, error)
+            raise
+        self._failures.pop(key, None)
         await self._advise(obj, wanted)
         return await self._observe(obj, wanted)
 
@@ -166,6 +174,12 @@ class FunctionReconciler:
         rollout = rollout_of(self._ports.children.get(DEPLOYMENTS, key), None)
         await self._tell(obj, Observation(rollout, refusal=refusal))
 
+    async def _complain(self, obj: Object, key: ObjectKey, error: Unavailable) -> None:
+        """Say what keeps failing; a server that was away for a moment is not worth a word."""
+        self._failures[key] = self._failures.get(key, 0) + 1
+        if self._failures[key] >= _WORTH_TELLING:
+            await self._refuse(obj, Refusal("NotApplied", str(error)))
+
     async def _tell(self, obj: Object, seen: Observation) -> None:
         before = self._board.status_of(obj)
         status = function_status(obj, before, seen, self._ports.now())
@@ -186,6 +200,7 @@ class FunctionReconciler:
         self._board.forget(key)
         self._ports.children.forget(key)
         self._looks.pop(key, None)
+        self._failures.pop(key, None)
 
 
 def _function(obj: Object) -> Function:

@@ -22,11 +22,12 @@ async def hand_over_replicas(
     autoscaler had its first look, all pods but one would be gone.
     """
     key = key_of(owner)
-    live = children.get(DEPLOYMENTS, key)
-    if live is None or not _is_new(children, key, wanted):
+    if not _is_new(children, key, wanted):
         return
-    replicas = live["spec"].get("replicas")
-    if replicas is not None and standing(live, owner) is Standing.OURS:
+    # The watch may be a moment late, and then the replicas would be gone.
+    live = children.get(DEPLOYMENTS, key) or await client.find(DEPLOYMENTS, key)
+    replicas = live["spec"].get("replicas") if live is not None else None
+    if live is not None and replicas is not None and standing(live, owner) is Standing.OURS:
         metadata = {"namespace": key.namespace, "name": key.name}
         kept = {"metadata": metadata, "spec": {"replicas": replicas}}
         await client.apply(DEPLOYMENTS, kept, force=True, manager=_MANAGER)

@@ -24,6 +24,7 @@ from tests.support.controllers import (
     make_pod,
     roll_out,
     settled,
+    write_function,
 )
 from tests.support.definitions import install
 from tests.support.functions import SHAPES, container
@@ -62,16 +63,6 @@ async def app(kube_server: KubeServer, hello: ObjectKey) -> AsyncIterator[Contro
         yield one
 
 
-async def _write(client: KubeClient, key: ObjectKey, **spec: object) -> Object:
-    """Apply as a user does: what is left out is gone."""
-    made = function_object(key.namespace, key.name, **spec)
-    old = await found(client, FUNCTIONS, key)
-    if old is None:
-        return await client.create(FUNCTIONS, made)
-    metadata = {**made["metadata"], "resourceVersion": version_of(old)}
-    return await client.update(FUNCTIONS, {**made, "metadata": metadata})
-
-
 async def _versions(client: KubeClient, key: ObjectKey) -> dict[str, str]:
     objects = {one.kind: await found(client, one, key) for one in CHILDREN}
     return {kind: version_of(obj) for kind, obj in objects.items() if obj is not None}
@@ -83,7 +74,7 @@ async def test_every_shape_is_made_once_and_then_left_alone(
 ) -> None:
     settings = controller_settings(hello.namespace)
     async with controllers(kube_server.access(), settings) as app:
-        await _write(client, hello, **SHAPES[shape])
+        await write_function(client, hello, **SHAPES[shape])
         await roll_out(client, hello)
         ready = await function_with(client, hello, "Ready", "True")
         await settled(app)
@@ -99,7 +90,7 @@ async def test_every_shape_is_made_once_and_then_left_alone(
 
 @pytest.mark.usefixtures("app")
 async def test_every_changed_field_arrives(client: KubeClient, hello: ObjectKey) -> None:
-    await _write(client, hello)
+    await write_function(client, hello)
     versions = await _settled_versions(client, hello)
     changes: list[Object] = [
         {"function": "def main(event, context): pass\n"},
@@ -115,7 +106,7 @@ async def test_every_changed_field_arrives(client: KubeClient, hello: ObjectKey)
         {},
     ]
     for change in changes:
-        await _write(client, hello, **change)
+        await write_function(client, hello, **change)
         now = await _settled_versions(client, hello)
         assert change == {"checksum": ""} or now != versions, change
         versions = now
@@ -131,7 +122,7 @@ async def _settled_versions(client: KubeClient, key: ObjectKey) -> dict[str, str
 
 @pytest.mark.usefixtures("app")
 async def test_what_is_changed_by_hand_is_put_right(client: KubeClient, hello: ObjectKey) -> None:
-    await _write(client, hello)
+    await write_function(client, hello)
     await roll_out(client, hello)
     await function_with(client, hello, "Ready", "True")
     image = [{"name": "hello", "image": "example.com/other:1"}]
@@ -166,7 +157,7 @@ async def test_an_object_of_somebody_else_is_never_touched(
         "spec": {"ports": [{"name": "web", "port": 80}], "selector": {"app": "web"}},
     }
     made = await client.create(SERVICES, foreign)
-    await _write(client, hello)
+    await write_function(client, hello)
     await function_with(client, hello, "Ready", "False", "NameTaken")
     assert await client.get(SERVICES, hello) == made
     assert await _versions(client, hello) == {"Service": version_of(made)}
@@ -176,7 +167,7 @@ async def test_an_object_of_somebody_else_is_never_touched(
 async def test_what_the_api_server_refuses_is_said_in_the_status(
     client: KubeClient, hello: ObjectKey
 ) -> None:
-    await _write(client, hello, deployment=container(ports=[{"containerPort": 70000}]))
+    await write_function(client, hello, deployment=container(ports=[{"containerPort": 70000}]))
     refused = await function_with(client, hello, "Ready", "False", "Refused")
     assert "containerPort" in condition(refused, "Ready")["message"]
 
@@ -185,9 +176,9 @@ async def test_what_the_api_server_refuses_is_said_in_the_status(
 async def test_scaling_is_handed_over_without_a_step_back(
     client: KubeClient, hello: ObjectKey
 ) -> None:
-    await _write(client, hello, deployment={"spec": {"replicas": 3}})
+    await write_function(client, hello, deployment={"spec": {"replicas": 3}})
     await eventually(client, DEPLOYMENTS, hello, spec__replicas=3)
-    await _write(client, hello, horizontalPodAutoscaler=SCALED)
+    await write_function(client, hello, horizontalPodAutoscaler=SCALED)
     await eventually(client, HORIZONTAL_POD_AUTOSCALERS, hello)
     assert (await client.get(DEPLOYMENTS, hello))["spec"]["replicas"] == 3
 
@@ -206,7 +197,7 @@ async def test_a_failed_step_is_told_with_what_it_said(
         "state": {"waiting": {"reason": "CrashLoopBackOff"}},
         "lastState": end,
     }
-    await _write(client, hello, deps="no-such-thing==1\n")
+    await write_function(client, hello, deps="no-such-thing==1\n")
     await make_pod(client, hello, initContainerStatuses=[status])
     failed = await function_with(client, hello, "BuildFailed", "True")
     assert condition(failed, "BuildFailed")["message"].endswith("no such package")
@@ -240,7 +231,7 @@ async def test_a_controller_that_dies_half_way_is_followed_by_one_that_finishes(
     settings = controller_settings(hello.namespace)
     names = [ObjectKey(hello.namespace, f"hello-{number}") for number in range(12)]
     for key in names:
-        await _write(client, key)
+        await write_function(client, key)
     async with controllers(kube_server.access(), settings):
         await eventually(client, DEPLOYMENTS, names[0])
     async with controllers(kube_server.access(), settings) as successor:
@@ -255,10 +246,10 @@ async def test_a_controller_that_dies_half_way_is_followed_by_one_that_finishes(
 async def test_an_api_server_that_restarts_is_found_again(
     kube_server: KubeServer, client: KubeClient, hello: ObjectKey
 ) -> None:
-    await _write(client, hello)
+    await write_function(client, hello)
     await eventually(client, DEPLOYMENTS, hello)
     await asyncio.to_thread(kube_server.kill_api)
     await asyncio.to_thread(kube_server.start_api)
     other = ObjectKey(hello.namespace, "other")
-    await _write(client, other)
+    await write_function(client, other)
     await eventually(client, DEPLOYMENTS, other)

@@ -21,8 +21,8 @@ from tests.support.waiting import until
 from tidegate.kube.access import Access
 from tidegate.kube.client import KubeClient
 from tidegate.kube.elector import ElectorSettings
-from tidegate.kube.errors import NotFound
-from tidegate.kube.objects import Object, ObjectKey
+from tidegate.kube.errors import Conflict, NotFound
+from tidegate.kube.objects import Object, ObjectKey, version_of
 from tidegate.kube.reflector import ReflectorSettings
 from tidegate.kube.resources import DEPLOYMENTS, EVENTS, PODS, Resource
 from tidegate.kube.selection import Selection
@@ -83,6 +83,21 @@ def function_object(namespace: str, name: str = "hello", **spec: Any) -> Object:
         "metadata": {"namespace": namespace, "name": name},
         "spec": {key: value for key, value in fields.items() if value is not None},
     }
+
+
+async def write_function(client: KubeClient, key: ObjectKey, **spec: Any) -> Object:
+    """Write a Function as a user does: what is left out is gone."""
+    made = function_object(key.namespace, key.name, **spec)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            old = await found(client, FUNCTIONS, key)
+            if old is None:
+                return await client.create(FUNCTIONS, made)
+            metadata = {**made["metadata"], "resourceVersion": version_of(old)}
+            try:
+                return await client.update(FUNCTIONS, {**made, "metadata": metadata})
+            except Conflict:
+                continue  # its status was written meanwhile
 
 
 async def found(client: KubeClient, resource: Resource, key: ObjectKey) -> Object | None:

@@ -25,6 +25,7 @@ from tests.support.controllers import (
     make_pod,
     roll_out,
     settled,
+    write_function,
 )
 from tests.support.functions import container
 from tests.support.waiting import until
@@ -67,20 +68,11 @@ async def app(memory: KubeMemory, hello: ObjectKey) -> AsyncIterator[ControllerA
         yield one
 
 
-async def _write(client: KubeClient, key: ObjectKey, **spec: object) -> Object:
-    """Apply as a user does: what is left out is gone."""
-    made = function_object(key.namespace, key.name, **spec)
-    old = await found(client, FUNCTIONS, key)
-    if old is None:
-        return await client.create(FUNCTIONS, made)
-    return await client.update(FUNCTIONS, {**old, "spec": made["spec"]})
-
-
 @pytest.mark.usefixtures("app")
 async def test_a_function_becomes_its_objects_and_is_ready_when_its_pods_are(
     client: KubeClient, hello: ObjectKey
 ) -> None:
-    written = await _write(client, hello)
+    written = await write_function(client, hello)
     for resource in (CONFIG_MAPS, SERVICES, DEPLOYMENTS):
         made = await eventually(client, resource, hello)
         assert made["metadata"]["ownerReferences"][0]["uid"] == written["metadata"]["uid"]
@@ -99,7 +91,7 @@ async def test_when_nothing_changes_nothing_is_asked(
     memory: KubeMemory, client: KubeClient, hello: ObjectKey
 ) -> None:
     settings = controller_settings(hello.namespace)
-    await _write(client, hello, horizontalPodAutoscaler=SCALED)
+    await write_function(client, hello, horizontalPodAutoscaler=SCALED)
     async with controllers(memory.access(), settings) as app:
         await roll_out(client, hello)
         await function_with(client, hello, "Ready", "True")
@@ -117,7 +109,7 @@ async def test_when_nothing_changes_nothing_is_asked(
 @pytest.mark.usefixtures("app")
 @pytest.mark.regression("Kubeless: what is changed by hand in the objects of a function stays so")
 async def test_what_is_changed_by_hand_is_put_right(client: KubeClient, hello: ObjectKey) -> None:
-    await _write(client, hello)
+    await write_function(client, hello)
     await roll_out(client, hello)
     await function_with(client, hello, "Ready", "True")
     port = {"ports": [{"name": "http-function-port", "port": 1, "targetPort": 1}]}
@@ -139,7 +131,7 @@ async def test_what_is_changed_by_hand_is_put_right(client: KubeClient, hello: O
 
 @pytest.mark.usefixtures("app")
 async def test_a_deleted_child_comes_back(client: KubeClient, hello: ObjectKey) -> None:
-    await _write(client, hello)
+    await write_function(client, hello)
     first = await eventually(client, SERVICES, hello)
     await client.delete(SERVICES, hello)
     async with asyncio.timeout(PATIENCE):
@@ -151,10 +143,10 @@ async def test_a_deleted_child_comes_back(client: KubeClient, hello: ObjectKey) 
 
 @pytest.mark.usefixtures("app")
 async def test_what_is_not_wanted_any_more_is_removed(client: KubeClient, hello: ObjectKey) -> None:
-    await _write(client, hello, horizontalPodAutoscaler=SCALED)
+    await write_function(client, hello, horizontalPodAutoscaler=SCALED)
     for resource in (HORIZONTAL_POD_AUTOSCALERS, POD_DISRUPTION_BUDGETS):
         await eventually(client, resource, hello)
-    await _write(client, hello)
+    await write_function(client, hello)
     async with asyncio.timeout(PATIENCE):
         for resource in (HORIZONTAL_POD_AUTOSCALERS, POD_DISRUPTION_BUDGETS):
             while await found(client, resource, hello) is not None:
@@ -170,7 +162,7 @@ async def test_an_object_of_somebody_else_is_named_and_never_touched(
         "spec": {"ports": [{"name": "web", "port": 80}], "selector": {"app": "web"}},
     }
     made = await client.create(SERVICES, foreign)
-    await _write(client, hello)
+    await write_function(client, hello)
     refused = await function_with(client, hello, "Ready", "False", "NameTaken")
     assert condition(refused, "Ready")["message"] == (
         f"Function {hello}: Service {hello} is there already, and nothing says that it was made"
@@ -188,7 +180,7 @@ async def test_what_kubeless_made_is_taken_over(client: KubeClient, hello: Objec
         "data": {"handler": "old.main"},
     }
     await client.create(CONFIG_MAPS, old)
-    await _write(client, hello)
+    await write_function(client, hello)
     taken = await eventually(client, CONFIG_MAPS, hello, data__handler="hello.main")
     assert taken["metadata"]["ownerReferences"][0]["kind"] == "Function"
 
@@ -204,7 +196,7 @@ async def test_what_a_namesake_left_behind_makes_room(client: KubeClient, hello:
     }
     metadata = {"namespace": hello.namespace, "name": "hello", "ownerReferences": [owner]}
     await client.create(SERVICES, {"metadata": metadata, "spec": {}})
-    written = await _write(client, hello)
+    written = await write_function(client, hello)
     await function_with(client, hello, "Ready", "Unknown")
     service = await eventually(client, SERVICES, hello)
     owners = [each["uid"] for each in service["metadata"]["ownerReferences"]]
@@ -215,11 +207,11 @@ async def test_what_a_namesake_left_behind_makes_room(client: KubeClient, hello:
 async def test_a_mistake_is_a_condition_that_says_what_to_change(
     client: KubeClient, hello: ObjectKey
 ) -> None:
-    await _write(client, hello, runtime="cobol85")
+    await write_function(client, hello, runtime="cobol85")
     refused = await function_with(client, hello, "Ready", "False", "Invalid")
     assert "spec.runtime: there is no runtime 'cobol85'" in condition(refused, "Ready")["message"]
     assert await found(client, DEPLOYMENTS, hello) is None
-    await _write(client, hello)
+    await write_function(client, hello)
     await function_with(client, hello, "Ready", "Unknown", "RollingOut")
 
 
@@ -227,10 +219,10 @@ async def test_a_mistake_is_a_condition_that_says_what_to_change(
 async def test_a_mistake_leaves_the_version_before_at_work(
     client: KubeClient, hello: ObjectKey
 ) -> None:
-    await _write(client, hello)
+    await write_function(client, hello)
     await roll_out(client, hello)
     await function_with(client, hello, "Ready", "True")
-    await _write(client, hello, handler="no dot")
+    await write_function(client, hello, handler="no dot")
     refused = await function_with(client, hello, "Ready", "False", "Invalid")
     assert condition(refused, "Available")["status"] == "True"
     assert refused["status"]["url"]
@@ -242,7 +234,7 @@ async def test_a_failed_step_shows_the_last_lines_of_what_it_said(
     said = "\n".join(f"line {number}" for number in range(30))
     end = {"terminated": {"exitCode": 1, "reason": "Error", "message": said}}
     async with controllers(memory.access(), controller_settings(hello.namespace)):
-        await _write(client, hello, deps="no-such-thing==1\n")
+        await write_function(client, hello, deps="no-such-thing==1\n")
         status = {"name": "install", "ready": False, "lastState": end}
         await make_pod(client, hello, initContainerStatuses=[status])
         failed = await function_with(client, hello, "BuildFailed", "True")
@@ -266,7 +258,7 @@ async def test_finalizers_of_kubeless_are_taken_off(client: KubeClient, hello: O
 async def test_a_new_configuration_reaches_every_function(
     client: KubeClient, hello: ObjectKey
 ) -> None:
-    await _write(client, hello)
+    await write_function(client, hello)
     await eventually(client, DEPLOYMENTS, hello)
     config = {
         "metadata": {"namespace": hello.namespace, "name": "kubeless-config"},
@@ -280,11 +272,10 @@ async def test_a_new_configuration_reaches_every_function(
 async def test_scaling_is_handed_over_without_a_step_back(
     client: KubeClient, hello: ObjectKey
 ) -> None:
-    await _write(client, hello, deployment={"spec": {"replicas": 3}})
+    await write_function(client, hello, deployment={"spec": {"replicas": 3}})
     await eventually(client, DEPLOYMENTS, hello, spec__replicas=3)
-    await _write(client, hello, horizontalPodAutoscaler=SCALED)
+    await write_function(client, hello, horizontalPodAutoscaler=SCALED)
     await eventually(client, HORIZONTAL_POD_AUTOSCALERS, hello)
-    await eventually(client, POD_DISRUPTION_BUDGETS, hello)
     made = await eventually(client, DEPLOYMENTS, hello)
     assert made["spec"]["replicas"] == 3
 
@@ -293,7 +284,7 @@ async def test_scaling_is_handed_over_without_a_step_back(
 async def test_the_change_of_any_field_reaches_the_deployment(
     client: KubeClient, hello: ObjectKey
 ) -> None:
-    await _write(client, hello)
+    await write_function(client, hello)
     applied = (await eventually(client, DEPLOYMENTS, hello))["metadata"]["annotations"]
     changes: list[Object] = [
         {"function": "def main(event, context): pass\n"},
@@ -306,7 +297,7 @@ async def test_the_change_of_any_field_reaches_the_deployment(
     ]
     for change in changes:
         before = applied[drift.APPLIED]
-        await _write(client, hello, **change)
+        await write_function(client, hello, **change)
         async with asyncio.timeout(PATIENCE):
             while applied[drift.APPLIED] == before:
                 made = await eventually(client, DEPLOYMENTS, hello)
@@ -315,12 +306,12 @@ async def test_the_change_of_any_field_reaches_the_deployment(
 
 @pytest.mark.usefixtures("app")
 async def test_a_deleted_function_is_let_go(client: KubeClient, hello: ObjectKey) -> None:
-    await _write(client, hello)
+    await write_function(client, hello)
     await function_with(client, hello, "Ready", "Unknown")
     await client.delete(FUNCTIONS, hello)
     await client.delete(DEPLOYMENTS, hello)  # as the garbage collector would
     other = ObjectKey(hello.namespace, "other")
-    await _write(client, other)
+    await write_function(client, other)
     await eventually(client, DEPLOYMENTS, other)
     assert await found(client, DEPLOYMENTS, hello) is None
 
@@ -333,8 +324,8 @@ async def test_of_two_replicas_one_works_and_the_other_goes_on(
         async with controllers(memory.access(), settings) as first:
             await until(lambda: first.leads() or second.leads(), PATIENCE)
             assert not (first.leads() and second.leads())
-            await _write(client, hello)
+            await write_function(client, hello)
             await eventually(client, DEPLOYMENTS, hello)
         await settled(second)
-        await _write(client, ObjectKey(hello.namespace, "other"))
+        await write_function(client, ObjectKey(hello.namespace, "other"))
         await eventually(client, DEPLOYMENTS, ObjectKey(hello.namespace, "other"))
