@@ -38,9 +38,15 @@ class Judgement:
         return self.accepted.status is Truth.TRUE
 
 
-def judged(obj: Object, rivals: Iterable[Object], functions: Functions) -> Judgement:
+Reading = tuple[Resource | None, list[Problem]]
+"""What a trigger says, or why it cannot be read."""
+
+
+def judged(
+    obj: Object, reading: Reading, rivals: Iterable[Object], functions: Functions
+) -> Judgement:
     """Judge one trigger. Of two that claim one route, the older has it, as for the gateway."""
-    trigger, problems = resource_from(obj)
+    trigger, problems = reading
     if not isinstance(trigger, Trigger):
         message = "\n".join(_sentence(problem) for problem in problems)
         unknown = Condition(FUNCTION_FOUND, Truth.UNKNOWN, "NotRead", "the trigger cannot be read")

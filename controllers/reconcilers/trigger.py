@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ from controllers.status import StatusBoard
 from tidegate.api.kafka_trigger import KafkaTrigger
 from tidegate.api.kinds import Trigger
 from tidegate.api.kinesis_trigger import KinesisTrigger
+from tidegate.api.loader import resource_from
 from tidegate.api.nats_trigger import NATSTrigger
 from tidegate.kube.client import KubeClient
 from tidegate.kube.errors import Denied, Forbidden, Invalid, NotFound, NotServed
@@ -108,16 +110,17 @@ class TriggerReconciler:
             return Result()  # deleted meanwhile; the watch will say so
 
     async def _run(self, obj: Object) -> Result:
-        judgement = self._judged(obj)
+        judgement = await self._judged(obj)
         made, error = await self._made(obj, judgement)
         await self._tell(obj, judgement, made)
         if error is not None:
             raise error
         return Result(made.after)
 
-    def _judged(self, obj: Object) -> Judgement:
+    async def _judged(self, obj: Object) -> Judgement:
+        reading = await asyncio.to_thread(resource_from, obj)  # a time zone is read from a file
         functions = self._ports.functions.of(obj["metadata"]["namespace"])
-        return judged(obj, self._ports.rivals(obj), functions)
+        return judged(obj, reading, self._ports.rivals(obj), functions)
 
     async def _made(self, obj: Object, judgement: Judgement) -> tuple[Made, Exception | None]:
         """Make the objects; return what became of them, and what to raise once that is told.

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from controllers.app import ControllerApp
-from controllers.desired.trigger import Object
 from controllers.kinds import OWN
+from controllers.settings import LeaseSettings
 from controllers.triggers import trigger_controllers
 from tests.fakes.kube_cluster import new_namespace
 from tests.fakes.kube_server import KubeServer
+from tests.kube.accounts import SERVICE_ACCOUNTS
 from tests.support.controllers import (
+    ELECTION,
     PATIENCE,
     condition,
     controller_settings,
@@ -25,13 +28,26 @@ from tests.support.controllers import (
     function_object,
     surroundings,
 )
+from tests.support.triggers import until_gone, until_says, write
+from tests.unit.controllers.desired.golden_trigger_objects import CRON as CRON_SHAPES
+from tests.unit.controllers.desired.golden_trigger_objects import HTTP as SHAPES
+from tests.unit.controllers.desired.golden_trigger_objects import objects as golden
 from tidegate.kube.client import KubeClient
-from tidegate.kube.objects import ObjectKey, uid_of, version_of
-from tidegate.kube.resources import CRON_JOBS, INGRESSES, Resource
+from tidegate.kube.objects import Object, ObjectKey, uid_of, version_of
+from tidegate.kube.resources import (
+    CRON_JOBS,
+    ENDPOINT_SLICES,
+    INGRESSES,
+    NAMESPACES,
+    PODS,
+    SERVICES,
+)
 
 pytestmark = pytest.mark.timeout(240)
 
 HTTP, CRON, KAFKA = OWN["HTTPTrigger"], OWN["CronJobTrigger"], OWN["KafkaTrigger"]
+MADE = {name: golden(name)[0] for name in (*SHAPES, *CRON_SHAPES)}
+TAKEN = {"Ingress": INGRESSES, "CronJob": CRON_JOBS}
 NGINX = "nginx.ingress.kubernetes.io"
 
 
@@ -48,56 +64,13 @@ async def app(defined: KubeServer, namespace: str) -> AsyncIterator[ControllerAp
         yield one
 
 
-def written(resource: Resource, key: ObjectKey, **about: Any) -> Object:
-    """A trigger as a user writes it; `spec` and parts of the metadata are in `about`."""
-    spec = about.pop("spec")
-    metadata = {"namespace": key.namespace, "name": key.name, **about}
-    return {
-        "apiVersion": resource.api_version,
-        "kind": resource.kind,
-        "metadata": metadata,
-        "spec": spec,
-    }
-
-
-async def write(client: KubeClient, resource: Resource, key: ObjectKey, **about: Any) -> Object:
-    """Apply as a user does: what is left out is gone."""
-    made = written(resource, key, **about)
-    return await client.apply(resource, made, force=True, manager="kubectl")
-
-
-async def until_says(
-    client: KubeClient, resource: Resource, key: ObjectKey, kind: str, status: str, reason: str
-) -> Object:
-    """Return the trigger once its condition is so."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            obj = await found(client, resource, key)
-            said = condition(obj or {}, kind)
-            if obj is not None and (said.get("status"), said.get("reason")) == (status, reason):
-                return obj
-            await asyncio.sleep(0.02)
-
-
-async def until_gone(client: KubeClient, resource: Resource, key: ObjectKey) -> None:
-    """Return once the object is not there."""
-    async with asyncio.timeout(PATIENCE):
-        while await found(client, resource, key) is not None:  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.02)
-
-
-async def until_is(client: KubeClient, resource: Resource, key: ObjectKey, **about: Any) -> Object:
-    """Return the object once every path such as `spec__rules` has that value."""
-    return await eventually(client, resource, key, **about)
-
-
 async def test_an_ingress_follows_each_field_of_its_trigger(
     admitting: KubeClient, app: ControllerApp, namespace: str
 ) -> None:
     client, key = admitting, ObjectKey(namespace, "shop")
     spec: Object = {"function-name": "shop", "host-name": "a.example.com", "gateway": "nginx"}
     await write(client, HTTP, key, spec=spec)
-    ingress = await until_is(client, INGRESSES, key, spec__ingressClassName="nginx")
+    ingress = await eventually(client, INGRESSES, key, spec__ingressClassName="nginx")
     assert ingress["spec"]["rules"][0]["host"] == "a.example.com"
     changes: list[tuple[Object, Object]] = [
         ({"host-name": "b.example.com"}, {"host": "b.example.com"}),
@@ -110,7 +83,7 @@ async def test_an_ingress_follows_each_field_of_its_trigger(
         spec = {**spec, **change}
         await write(client, HTTP, key, spec=spec)
         await _until_contains(client, key, seen)
-    await until_is(client, HTTP, key, status__observedGeneration=1 + len(changes))
+    await eventually(client, HTTP, key, status__observedGeneration=1 + len(changes))
     told = await until_says(client, HTTP, key, "Published", "True", "Applied")
     assert told["status"]["url"] == "https://b.example.com/orders"
 
@@ -218,7 +191,7 @@ async def test_the_ingress_of_kubeless_is_adopted(
     settings, around = controller_settings(namespace), surroundings((trigger_controllers,))
     async with controllers(defined.access(), settings, around):
         await until_says(client, HTTP, key, "Published", "True", "Applied")
-        ingress = await until_is(client, INGRESSES, key, spec__ingressClassName="nginx")
+        ingress = await eventually(client, INGRESSES, key, spec__ingressClassName="nginx")
         async with asyncio.timeout(PATIENCE):
             while f"{NGINX}/rewrite-target" in await _annotations(client, key):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
@@ -263,11 +236,11 @@ async def test_a_cron_job_follows_its_trigger_and_goes_with_its_mode(
     job = await eventually(client, CRON_JOBS, key)
     assert job["metadata"]["ownerReferences"][0]["kind"] == "CronJobTrigger"
     await write(client, CRON, key, spec={**spec, "schedule": "0 1 * * *", "suspend": True})
-    await until_is(client, CRON_JOBS, key, spec__schedule="0 1 * * *", spec__suspend=True)
+    await eventually(client, CRON_JOBS, key, spec__schedule="0 1 * * *", spec__suspend=True)
     await client.patch(CRON_JOBS, key, {"spec": {"suspend": False}})
-    await until_is(client, CRON_JOBS, key, spec__suspend=True)
+    await eventually(client, CRON_JOBS, key, spec__suspend=True)
     await client.patch_status(CRON_JOBS, key, {"lastScheduleTime": "2026-01-01T00:00:00Z"})
-    await until_is(client, CRON, key, status__lastScheduleTime="2026-01-01T00:00:00Z")
+    await eventually(client, CRON, key, status__lastScheduleTime="2026-01-01T00:00:00Z")
     await write(client, CRON, key, spec={**spec, "mode": "gateway"})
     await until_gone(client, CRON_JOBS, key)
 
@@ -313,11 +286,11 @@ async def test_a_trigger_hears_of_functions_that_come_and_change_their_labels(
     made = function_object(namespace, "stock")
     made["metadata"]["labels"] = {"function": "stock"}
     await client.create(OWN["Function"], made)
-    await until_is(client, KAFKA, key, status__functions=["stock"])
+    await eventually(client, KAFKA, key, status__functions=["stock"])
     await until_says(client, KAFKA, key, "FunctionFound", "True", "Found")
     change = {"metadata": {"labels": {"function": "other"}}}
     await client.patch(OWN["Function"], ObjectKey(namespace, "stock"), change)
-    await until_is(client, KAFKA, key, status__functions=[])
+    await eventually(client, KAFKA, key, status__functions=[])
 
 
 async def test_a_quiet_cluster_is_asked_nothing(
@@ -331,3 +304,79 @@ async def test_a_quiet_cluster_is_asked_nothing(
     await write(client, HTTP, other, spec={"function-name": "shop", "host-name": "b.example.com"})
     await until_says(client, HTTP, other, "Published", "True", "Applied")
     assert version_of(await client.get(HTTP, key)) == before
+
+
+async def test_the_gateway_is_mirrored_in_another_namespace(
+    admitting: KubeClient, defined: KubeServer, namespace: str
+) -> None:
+    client, home = admitting, await new_namespace(admitting)
+    name, key = "tidegate-gateway", ObjectKey(namespace, "front")
+    mirrored = ObjectKey(namespace, f"{name}-1")
+    around = surroundings((trigger_controllers,))
+    settings = replace(controller_settings(namespace), lease=LeaseSettings(home, times=ELECTION))
+    await client.create(ENDPOINT_SLICES, _slice(home, name, "192.0.2.1"))
+    async with controllers(defined.access(), settings, around):
+        await write(client, HTTP, key, spec={"function-name": "hello"})
+        await until_says(client, HTTP, key, "Published", "True", "Applied")
+        service = await eventually(client, SERVICES, ObjectKey(namespace, name))
+        assert "selector" not in service["spec"]
+        made = await eventually(client, ENDPOINT_SLICES, mirrored)
+        assert made["metadata"]["ownerReferences"][0]["uid"] == uid_of(service)
+        version = version_of(made)
+        await client.apply(ENDPOINT_SLICES, _slice(home, name, "192.0.2.2"), force=True)
+        await _until_endpoint(client, mirrored, "192.0.2.2")
+        await client.patch(ENDPOINT_SLICES, mirrored, {"endpoints": []})
+        await _until_endpoint(client, mirrored, "192.0.2.2")
+        assert version_of(await client.get(ENDPOINT_SLICES, mirrored)) != version
+        await client.delete(HTTP, key)
+        await until_gone(client, SERVICES, ObjectKey(namespace, name))
+        await until_gone(client, ENDPOINT_SLICES, mirrored)
+
+
+def _slice(namespace: str, service: str, address: str) -> Object:
+    labels = {"kubernetes.io/service-name": service}
+    return {
+        "metadata": {"namespace": namespace, "name": f"{service}-1", "labels": labels},
+        "addressType": "IPv4",
+        "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+    }
+
+
+async def _until_endpoint(client: KubeClient, key: ObjectKey, address: str) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            endpoints = (await client.get(ENDPOINT_SLICES, key))["endpoints"] or []
+            if [each["addresses"] for each in endpoints] == [[address]]:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_an_api_server_takes_every_object_and_restricted_pods_of_cron_jobs(
+    admitting: KubeClient,
+) -> None:
+    namespace = await new_namespace(admitting)
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    await admitting.patch(NAMESPACES, ObjectKey("", namespace), {"metadata": {"labels": labels}})
+    await admitting.create(
+        SERVICE_ACCOUNTS, {"metadata": {"namespace": namespace, "name": "default"}}
+    )
+    for name, made in MADE.items():
+        for obj in made:
+            resource = TAKEN.get(obj["kind"])
+            if resource is None:
+                continue
+            about = {**obj["metadata"], "name": name, "namespace": namespace}
+            taken = [await admitting.apply(resource, {**obj, "metadata": about}) for _ in range(2)]
+            assert version_of(taken[0]) == version_of(taken[1])
+            if resource is CRON_JOBS:
+                await _start(admitting, taken[0])
+
+
+async def _start(client: KubeClient, cron_job: Object) -> None:
+    """Make a pod as the Job of a CronJob would."""
+    about, template = cron_job["metadata"], cron_job["spec"]["jobTemplate"]["spec"]["template"]
+    labels = {**template["metadata"]["labels"], "job-name": f"{about['name']}-1"}
+    where = {"namespace": about["namespace"], "name": about["name"], "labels": labels}
+    metadata = {**template["metadata"], **where}
+    await client.create(PODS, {"metadata": metadata, "spec": template["spec"]})
