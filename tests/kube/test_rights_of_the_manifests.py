@@ -1,0 +1,337 @@
+"""With the service accounts of the manifests: every right that the code needs, and no other.
+
+The API server's audit log says what each account asked for. What RBAC refused is a rule that
+lacks; a rule that nothing asked for is one too many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+
+import pytest
+
+from controllers.kinds import HTTP_ROUTES, KONG_PLUGINS, MIDDLEWARES, OWN
+from controllers.reconcilers.function import FUNCTIONS
+from controllers.registry import CONTROLLERS
+from controllers.settings import ControllerSettings
+from gateway.sources.cron import CronSource
+from tests.fakes.installed import NotToBeHad
+from tests.fakes.kube_binaries import kube_binaries
+from tests.fakes.kube_cluster import config_map
+from tests.fakes.kube_server import KubeServer
+from tests.kube.accounts import SERVICE_ACCOUNTS
+from tests.kube.audit import AuditLog, refused, unused
+from tests.support.cluster import (
+    Stage,
+    custom,
+    function,
+    http_trigger,
+    replica_of,
+    secret,
+    slice_of,
+)
+from tests.support.controllers import (
+    controller_settings,
+    controllers,
+    eventually,
+    found,
+    function_object,
+    surroundings,
+)
+from tests.support.definitions import install_one
+from tidegate.cli.cluster.bundle import Variant, bundle, resource_of
+from tidegate.cli.cluster.install import install
+from tidegate.cli.cluster.kustomize import Object
+from tidegate.cli.cluster.options import HOME, Overlay
+from tidegate.cli.cluster.rights import Grant, granted
+from tidegate.kube.access import Access
+from tidegate.kube.client import KubeClient, connected
+from tidegate.kube.errors import Denied, Forbidden
+from tidegate.kube.objects import ObjectKey, key_of, owner_reference
+from tidegate.kube.resources import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    INGRESSES,
+    NAMESPACES,
+    Resource,
+)
+
+pytestmark = pytest.mark.timeout(300)
+
+_STRICT = "--enable-admission-plugins=OwnerReferencesPermissionEnforcement"
+SHOP = "shop"
+MARKET = "market"
+"""Where the functions of a cluster-wide installation are."""
+PATIENCE = 40.0
+
+
+class Cluster:
+    """An API server that takes notes, and an installation on it."""
+
+    def __init__(self, server: KubeServer, log: AuditLog) -> None:
+        self.server = server
+        self.log = log
+        self.objects: list[Object] = []
+
+    async def install(self, client: KubeClient, variant: Variant) -> None:
+        """Install it, and make the namespaces of the functions."""
+        self.objects = await asyncio.to_thread(bundle, variant)
+        await install(client, self.objects, lambda _: None, force=True)
+        for name in (SHOP, MARKET):
+            await client.apply(NAMESPACES, {"metadata": {"name": name}})
+
+    async def access(self, client: KubeClient, account: str, home: str = HOME) -> Access:
+        """Return access with a token of a service account, as its pods have it."""
+        metadata = {"namespace": home, "name": account}
+        request = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "metadata": metadata,
+            "spec": {"expirationSeconds": 3600},
+        }
+        answer = await client.create(SERVICE_ACCOUNTS, request, "token")
+        return self.server.access(answer["status"]["token"])
+
+    def grants(self, account: str) -> list[Grant]:
+        """Return what the manifests grant to an account."""
+        return list(granted(self.objects, account))
+
+    def unused(self, account: str) -> set[str]:
+        """Return the grants that it has not needed."""
+        return unused(self.grants(account), self.log.asked(f"{HOME}:{account}"))
+
+    def refused(self, account: str) -> set[str]:
+        """Return what it asked for in vain."""
+        return refused(self.log.asked(f"{HOME}:{account}"))
+
+    async def until_used(self, account: str, *besides: str) -> None:
+        """Return once it has used its grants, all but those that have a word of `besides`."""
+        left: set[str] = set()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while left := self._left(account, besides):  # noqa: ASYNC110 - a file
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            pytest.fail(f"not used: {left}; refused: {self.refused(account)}")
+
+    def _left(self, account: str, besides: tuple[str, ...]) -> set[str]:
+        unused = self.unused(account)
+        return {one for one in unused if not any(word in one for word in besides)}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A server for the tests of this file."""
+    folder = tmp_path_factory.mktemp("audited")
+    log = AuditLog(folder)
+    try:
+        server = KubeServer(kube_binaries(), folder / "kube", [*log.flags, _STRICT])
+    except NotToBeHad as error:
+        pytest.skip(str(error))
+    try:
+        server.start()
+        yield Cluster(server, log)
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+async def client(cluster: Cluster) -> AsyncIterator[KubeClient]:
+    """An administrator's client."""
+    async with connected(cluster.server.access()) as one:
+        yield one
+
+
+async def test_the_gateway_uses_every_right_that_it_has_and_asks_for_no_other(
+    cluster: Cluster, client: KubeClient
+) -> None:
+    assert CronSource  # its library reads files when it is imported
+    await cluster.install(client, Variant())
+    stage, account = Stage(client), "tidegate-gateway"
+    await stage.apply(
+        function(MARKET, "hello", app="hello"),
+        secret(MARKET, "login", username="joe"),
+        http_trigger(MARKET, "web", "hello"),
+        custom("CronJobTrigger", MARKET, "tick", {"function-name": "hello", "schedule": "@hourly"}),
+        custom("NATSTrigger", MARKET, "orders", {
+            "topic": "orders", "secret": "login",
+            "functionSelector": {"matchLabels": {"app": "hello"}},
+        }),
+    )  # fmt: skip
+    async with replica_of(await cluster.access(client, account), HOME):
+        await cluster.until_used(account, "delete leases", "update leases")
+    assert cluster.unused(account) == set()
+    assert cluster.refused(account) == set()
+
+
+HPA: Object = {"spec": {"maxReplicas": 4, "minReplicas": 2}}
+TEMPLATE: Object = {"spec": {"replicas": 2}}
+BY_PLUGIN = "finalizers"
+"""What an admission plugin asks for us is not in the log."""
+OPTIONAL = {
+    "HTTPRoute": HTTP_ROUTES,
+    "Middleware": MIDDLEWARES,
+    "KongPlugin": KONG_PLUGINS,
+}
+
+
+async def test_the_controller_uses_every_right_that_it_has_and_asks_for_no_other(
+    cluster: Cluster, client: KubeClient
+) -> None:
+    await cluster.install(client, Variant())
+    for resource in OPTIONAL.values():
+        await install_one(client, open_definition(resource))
+    account, stage = "tidegate-controller", Stage(client)
+    access = await cluster.access(client, account)
+    async with controllers(access, cluster_settings(), surroundings(CONTROLLERS)):
+        await client.apply(ENDPOINT_SLICES, slice_of(HOME, "tidegate-gateway", 8080))
+        await stage.apply(grown_function(), *triggers())
+        await cluster.until_used(account, "delete", BY_PLUGIN)
+        await stage.apply(*other_triggers())
+        await _replaced(client, ObjectKey(SHOP, "grown"))
+        await cluster.until_used(account, "delete services", "delete endpointslices", BY_PLUGIN)
+        for one in other_triggers():
+            await stage.delete(one)
+        await cluster.until_used(account, BY_PLUGIN)
+    assert cluster.refused(account) == set()
+
+
+async def test_a_namespace_scoped_installation_needs_no_right_outside_of_its_namespace(
+    cluster: Cluster, client: KubeClient
+) -> None:
+    assert CronSource
+    home = "alone"
+    await cluster.install(client, Variant(Overlay.NAMESPACE_SCOPED, home))
+    access = await cluster.access(client, "tidegate-controller", home)
+    gateway = await cluster.access(client, "tidegate-gateway", home)
+    async with (
+        controllers(access, controller_settings(home), surroundings(CONTROLLERS)),
+        replica_of(gateway, home, namespace=home) as replica,
+    ):
+        await Stage(client).apply(function(home, "hello"), http_trigger(home, "web", "hello"))
+        await eventually(client, DEPLOYMENTS, ObjectKey(home, "hello"))
+        await eventually(client, INGRESSES, ObjectKey(home, "web"))
+        await replica.until_runs("web")
+    for account in ("tidegate-controller", "tidegate-gateway"):
+        asked = cluster.log.asked(f"{home}:{account}")
+        assert refused(asked) == set()
+        assert {one.namespace for one in asked} == {home}
+
+
+async def test_who_writes_owner_references_has_the_right_that_some_clusters_ask_for(
+    cluster: Cluster, client: KubeClient
+) -> None:
+    """OpenShift has OwnerReferencesPermissionEnforcement on, and so has the server here."""
+    await cluster.install(client, Variant())
+    (role,) = (one for one in cluster.objects if one["kind"] == "ClusterRole"
+               and one["metadata"]["name"] == "tidegate-controller")  # fmt: skip
+    access = await cluster.access(client, "tidegate-controller")
+    async with connected(access) as controller:
+        for kind, obj in {"Function": grown_function(), "HTTPTrigger": triggers()[0]}.items():
+            owner = await client.apply(OWN[kind], {**obj, "metadata": {
+                "namespace": SHOP, "name": f"owner-of-{kind.lower()}"}})  # fmt: skip
+            child = config_map(SHOP, f"child-of-{kind.lower()}")
+            child["metadata"]["ownerReferences"] = [owner_reference(owner)]
+            await controller.apply(CONFIG_MAPS, child)
+            await client.delete(CONFIG_MAPS, key_of(child))
+            less = [one for one in role["rules"] if not one["resources"][0].endswith(BY_PLUGIN)]
+            await client.apply(resource_of(role), {**role, "rules": less})
+            await _until_denied(controller, child)
+            await client.apply(resource_of(role), role)
+
+
+async def _until_denied(client: KubeClient, child: Object) -> None:
+    """Return once `child` may not be made; an API server learns of a changed role a little late."""
+    with pytest.raises((Denied, Forbidden), match="blockOwnerDeletion"):
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                await client.apply(CONFIG_MAPS, child)
+                await client.delete(CONFIG_MAPS, key_of(child))
+
+
+def cluster_settings() -> ControllerSettings:
+    """What a controller of the whole cluster is told."""
+    return replace(controller_settings(HOME), functions_namespace="")
+
+
+def open_definition(resource: Resource) -> Object:
+    """Return a definition that takes anything, of what others install."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    names = {"plural": resource.plural, "kind": resource.kind}
+    return {
+        "metadata": {
+            "name": resource.full_name,
+            # Else the API server keeps others out of the Gateway API's group.
+            "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
+        },
+        "spec": {
+            "group": resource.group,
+            "names": names,
+            "scope": "Namespaced",
+            "versions": [
+                {
+                    "name": resource.version,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "schema": {"openAPIV3Schema": schema},
+                }
+            ],
+        },
+    }
+
+
+def grown_function() -> Object:
+    """A function that has every object that a function can have."""
+    obj = function_object(SHOP, "grown", deployment=TEMPLATE, horizontalPodAutoscaler=HPA)
+    obj["metadata"]["finalizers"] = ["kubeless.io/function"]
+    return obj
+
+
+def triggers() -> list[Object]:
+    """Triggers of every kind, as Kubeless left them, that have every object that one can have."""
+    http = {"function-name": "grown", "cors-enable": True}
+    feeds = {"functionSelector": {"matchLabels": {"function": "grown"}}}
+    found = [
+        custom("HTTPTrigger", SHOP, "by-traefik", {**http, "gateway": "traefik", "path": "a"}),
+        custom("HTTPTrigger", SHOP, "by-kong", {**http, "gateway": "kong", "path": "b"}),
+        http_trigger(SHOP, "by-route", "grown", gatewayRef={"name": "public"}, path="c"),
+        cron("cronjob"),
+        custom("KafkaTrigger", SHOP, "kafka", {"topic": "orders", **feeds}),
+        custom("NATSTrigger", SHOP, "nats", {"topic": "orders", **feeds}),
+        custom("KinesisTrigger", SHOP, "kinesis", {
+            "function-name": "grown", "stream": "orders", "aws-region": "eu-west-1",
+        }),
+    ]  # fmt: skip
+    for one in found:
+        one["metadata"]["finalizers"] = [f"kubeless.io/{one['kind'].lower()}"]
+    return found
+
+
+def other_triggers() -> list[Object]:
+    """The same, published in other ways."""
+    return [
+        http_trigger(SHOP, "by-traefik", "grown", gatewayRef={"name": "public"}, path="a"),
+        http_trigger(SHOP, "by-kong", "grown", path="b"),
+        http_trigger(SHOP, "by-route", "grown", path="c"),
+        cron("gateway"),
+    ]
+
+
+def cron(mode: str) -> Object:
+    """A CronJobTrigger that is fired by the gateway, or by a CronJob."""
+    spec = {"function-name": "grown", "schedule": "@hourly", "mode": mode}
+    return custom("CronJobTrigger", SHOP, "tick", spec)
+
+
+async def _replaced(client: KubeClient, key: ObjectKey) -> None:
+    """Put another object of the same name in place of one, whose children nobody collects here."""
+    await eventually(client, FUNCTIONS, key, metadata__finalizers=None)
+    await client.delete(FUNCTIONS, key)
+    async with asyncio.timeout(PATIENCE):
+        while await found(client, FUNCTIONS, key) is not None:  # noqa: ASYNC110 - a server
+            await asyncio.sleep(0.05)
+    await client.create(FUNCTIONS, function_object(key.namespace, key.name))
