@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import nats
 import pytest
 
 from controllers.local.settings import LocalSettings
+from gateway.sources.cron import CronSource
 from gateway.stores.kubernetes import KEEPS
 from tests.fakes.function_server import FunctionServer, function_server
 from tests.fakes.kube_cluster import new_namespace
@@ -179,6 +182,30 @@ async def test_the_triggers_of_a_killed_replica_move(
     assert await holders(admitting, namespace) == [""] * len(names)
 
 
+@pytest.mark.slow
+async def test_each_tick_fires_once_while_replicas_come_and_go(
+    defined: KubeServer, admitting: KubeClient
+) -> None:
+    assert CronSource  # its library reads files when it is imported
+    namespace, stage = await new_namespace(admitting), Stage(admitting)
+    spec = {"schedule": "@every 1s", "function-name": "hello", "missedRuns": "all"}
+    async with function_server() as pod, AsyncExitStack() as replicas:
+        await stage.apply(
+            function(namespace, "hello"),
+            slice_of(namespace, "hello", pod.address[1]),
+            custom("CronJobTrigger", namespace, "tick", spec),
+        )
+        for name in ("one", "two", "three"):
+            one = replica_of(defined.access(), namespace, name, namespace=namespace)
+            await replicas.enter_async_context(one)
+            await pod.until(len(pod.seen) + 2, PATIENCE)
+        await replicas.aclose()
+    times = sorted(datetime.fromisoformat(one.headers["ce-time"]) for one in pod.seen)
+    assert len({one.headers["ce-id"] for one in pod.seen}) == len(pod.seen)
+    assert times == [times[0] + timedelta(seconds=at) for at in range(len(times))]
+
+
+@pytest.mark.slow
 async def test_the_workers_of_a_replica_write_its_records(
     defined: KubeServer, admitting: KubeClient, tmp_path: Path
 ) -> None:

@@ -182,3 +182,26 @@ async def test_a_replica_that_left_leaves_no_lease(server: KubeMemory, stage: St
     async with replica_of(server.access(), "default", "one"):
         assert await stage.client.get(LEASES, ObjectKey("default", "tidegate-one"))
     assert (await stage.client.list(Selection(LEASES, "default"))).items == []
+
+
+async def test_a_replica_that_goes_answers_until_nobody_calls_it(
+    server: KubeMemory, stage: Stage
+) -> None:
+    assert CronSource
+    spec = {"schedule": "0 0 1 1 *", "function-name": "hello"}
+    async with (
+        function_server() as pod,
+        replica_of(server.access(), "default", "two", endpoints_lag=0.0) as two,
+        replica_of(server.access(), "default", "one", endpoints_lag=6.0) as one,
+    ):
+        await stage.apply(
+            http_trigger("default", "web", "hello", path="/hello"),
+            slice_of("default", "hello", pod.address[1]),
+            *(custom("CronJobTrigger", "default", f"tick-{n}", spec) for n in range(8)),
+        )
+        await until(lambda: len(one.names() + two.names()) == 10, PATIENCE)
+        one.stop.set()
+        await until(lambda: one.names() == ["web"], PATIENCE)
+        assert not await one.ready()
+        assert (await one.call("/hello"))[0] == 200
+        await until(lambda: len(two.names()) == 9 and two.all_running(), PATIENCE)
