@@ -18,7 +18,8 @@ logger = logging.getLogger(__name__)
 
 OUTCOMES = ("success", "conflict", "unavailable", "error", "terminal")
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
+"""Of a worker whose object the API server could not take; longer, and others would wait for it."""
 
 
 @dataclass(slots=True)
