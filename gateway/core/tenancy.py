@@ -57,8 +57,9 @@ class Replica:
 class Tenancy:
     """Holds leases of `group` for one replica, evenly among those that are alive.
 
-    Nothing here runs by itself: whoever owns it calls `renew` at least three times a period and
-    `seek` as often as it wants to take part in the sharing.
+    Nothing here runs by itself: whoever owns it calls `renew` at least three times a period,
+    `note` between as often as positions shall be written, and `seek` as often as it wants to take
+    part in the sharing.
     """
 
     def __init__(self, group: str, store: LeaseStore, replica: Replica) -> None:
@@ -94,11 +95,30 @@ class Tenancy:
     async def renew(self, positions: Mapping[str, str]) -> None:
         """Write a sign of life and the position of everything held; drop what was lost."""
         self._drop_lapsed()
+        await self._renew(list(self._tenures), positions)
+
+    async def note(self, positions: Mapping[str, str]) -> bool:
+        """Write those of `positions` that moved; say whether the store took that without trouble.
+
+        Where it did not, it wants to be left alone until it is time to renew.
+        """
+        self._drop_lapsed()
+        moved = [
+            key
+            for key, position in positions.items()
+            if key in self._tenures and position != self._tenures[key].lease.position
+        ]
+        await self._renew(moved, positions)
+        kept = (self._tenures[key] for key in moved if key in self._tenures)
+        return all(one.leaving or positions[one.lease.key] == one.lease.position for one in kept)
+
+    async def _renew(self, keys: Collection[str], positions: Mapping[str, str]) -> None:
+        """Write those of the leases with `keys` that are not on their way to another replica."""
         started = self._clock()
         changes = [
             (one.lease, self._renewed(one, positions.get(key, one.lease.position), started))
             for key, one in self._tenures.items()
-            if not one.leaving
+            if key in keys and not one.leaving
         ]
         refused = await self._write(changes, started)
         if refused:

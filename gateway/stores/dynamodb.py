@@ -1,8 +1,9 @@
 """Leases in a DynamoDB table, with the fields of Amazon's Kinesis Client Library (KCL).
 
 Our keys are `<group>#<shard>`, so many subscriptions share one table. `checkpointOwner` is who
-still works on a lease whose `leaseOwner` waits for it. Nothing reads the whole table: leases are
-read by their keys, and each write is one conditional call.
+still works on a lease whose `leaseOwner` waits for it. `doneBeyond` is what a position says after
+its first space; the KCL does not know it and leaves it alone. Nothing reads the whole table:
+leases are read by their keys, and each write is one conditional call.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ READ_BACKOFF = 0.05
 
 _UPDATE = (
     "SET leaseCounter = :counter, leaseOwner = :owner, checkpoint = :checkpoint, "
-    "checkpointSubSequenceNumber = :sub, checkpointOwner = :former"
+    "checkpointSubSequenceNumber = :sub, checkpointOwner = :former, doneBeyond = :beyond"
 )
 
 T = TypeVar("T")
@@ -118,7 +119,7 @@ class DynamoDbLeases:
 
     def _update(self, group: str, old: Lease, new: Lease) -> dict[str, Any]:
         request = self._conditioned(group, old)
-        checkpoint, sub = _checkpoint(new.position)
+        checkpoint, sub, beyond = _checkpoint(new.position)
         request["UpdateExpression"] = _UPDATE
         request["ExpressionAttributeValues"] |= {
             ":counter": {"N": str(new.counter)},
@@ -126,6 +127,7 @@ class DynamoDbLeases:
             ":checkpoint": {"S": checkpoint},
             ":sub": {"N": sub},
             ":former": {"S": new.former},
+            ":beyond": {"S": beyond},
         }
         return request
 
@@ -167,7 +169,7 @@ def _generations(leases: Sequence[Lease]) -> Iterator[list[Lease]]:
 
 
 def _item(group: str, lease: Lease) -> dict[str, Any]:
-    checkpoint, sub = _checkpoint(lease.position)
+    checkpoint, sub, beyond = _checkpoint(lease.position)
     item: dict[str, Any] = {
         KEY: {"S": f"{group}#{lease.key}"},
         "leaseOwner": {"S": lease.owner},
@@ -175,6 +177,7 @@ def _item(group: str, lease: Lease) -> dict[str, Any]:
         "checkpoint": {"S": checkpoint},
         "checkpointSubSequenceNumber": {"N": sub},
         "checkpointOwner": {"S": lease.former},
+        "doneBeyond": {"S": beyond},
     }
     if lease.parents:
         item["parentShardId"] = {"SS": list(lease.parents)}
@@ -184,9 +187,11 @@ def _item(group: str, lease: Lease) -> dict[str, Any]:
 def _lease(item: dict[str, Any], prefix: str) -> Lease:
     checkpoint = item["checkpoint"]["S"]
     sub = item.get("checkpointSubSequenceNumber", {}).get("N", "0")
+    place = f"{checkpoint}:{sub}" if _has_sub(checkpoint) else checkpoint
+    beyond = item.get("doneBeyond", {}).get("S", "")
     return Lease(
         item[KEY]["S"].removeprefix(prefix),
-        f"{checkpoint}:{sub}" if _has_sub(checkpoint) else checkpoint,
+        f"{place} {beyond}" if beyond else place,
         tuple(sorted(item.get("parentShardId", {}).get("SS", ()))),
         item.get("leaseOwner", {}).get("S", ""),
         int(item["leaseCounter"]["N"]),
@@ -194,10 +199,12 @@ def _lease(item: dict[str, Any], prefix: str) -> Lease:
     )
 
 
-def _checkpoint(position: str) -> tuple[str, str]:
-    """Split a position as the KCL does: a sequence number or a sentinel, and a number within."""
-    checkpoint, _, sub = position.partition(":")
-    return checkpoint, sub or "0"
+def _checkpoint(position: str) -> tuple[str, str, str]:
+    """Split a position as the KCL does, into a sequence number or a sentinel and a number within,
+    and what it says besides."""
+    place, _, beyond = position.partition(" ")
+    checkpoint, _, sub = place.partition(":")
+    return checkpoint, sub or "0", beyond
 
 
 def _has_sub(checkpoint: str) -> bool:

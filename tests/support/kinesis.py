@@ -38,6 +38,7 @@ SECRETS = DictSecrets({("default", "aws"): {name: value.encode() for name, value
 FAST = Timing(
     period=8,
     renew=0.3,
+    note=0.1,
     discover=0.5,
     call=5,
     settle=2,
@@ -55,6 +56,7 @@ class CutOff:
     def __init__(self, store: LeaseStore) -> None:
         self._store = store
         self.cut = False
+        self.writes = 0
 
     async def leases(self, group: str, keys: Collection[str]) -> list[Lease]:
         self._check()
@@ -66,7 +68,9 @@ class CutOff:
 
     async def replace(self, group: str, changes: Sequence[Change]) -> Sequence[bool | None]:
         self._check()
-        return await self._store.replace(group, changes)
+        written = await self._store.replace(group, changes)
+        self.writes += 1
+        return written
 
     async def delete(self, group: str, lease: Lease) -> bool:
         self._check()

@@ -9,19 +9,20 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from gateway.core.checkpoint import Checkpoint, Mark
-from gateway.core.delivery import Delivery, Outcome
+from gateway.core.delivery import Delivery
+from gateway.core.resume import decode
 from gateway.core.source import Intake
 from gateway.errors import SourceUnavailable
 from gateway.sources.kinesis.aws import IteratorExpired, NotThere, Throttled
 from gateway.sources.kinesis.credit import SharedCredit
 from gateway.sources.kinesis.events import Shard, ShardEvents
 from gateway.sources.kinesis.positions import (
-    Position,
+    Kept,
     iterator_after,
     iterator_request,
-    position_from_text,
+    kept_from_text,
 )
+from gateway.sources.kinesis.records import ShardRecords
 from gateway.sources.kinesis.stream import Stream
 
 logger = logging.getLogger(__name__)
@@ -33,9 +34,6 @@ LIMIT = 1000
 
 BATCH_BYTES = 2 * 1024 * 1024
 """What one call should bring, judged by the records before: a shard gives no more in a second."""
-
-WINDOW = 10_000
-"""Records read above the lowest unsettled one: a stuck head stops its shard, not the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,43 +83,33 @@ class ShardReader:
     def __init__(self, shard: Shard, start: str, around: Surroundings) -> None:
         self.shard = shard
         self.ended = False
-        self._start = start
         self._around = around
-        self._events = around.events(shard)
-        self._checkpoint: Checkpoint[Position] = Checkpoint(WINDOW)
-        self._half_done = position_from_text(start)
-        self._read: str | None = None
+        self._kept = self._kept_in(start)
+        self._records = ShardRecords(shard, around.events(shard), self._kept, self._settled)
         self._settled_some = asyncio.Event()
         self._record_size = 1024.0
         self._delay = around.pace.busy
-        self._unsettled: set[Delivery] = set()
         self._stopped_at: float | None = None
 
     @property
     def position(self) -> str:
-        """How far everything is settled, as a lease keeps it."""
-        watermark = self._checkpoint.watermark
-        return self._start if watermark is None else watermark.text
-
-    @property
-    def drained(self) -> bool:
-        """Whether nothing that was read is unsettled."""
-        return not self._checkpoint.pending
+        """How far everything is settled, and what is beyond, as a lease keeps it."""
+        return self._records.position
 
     @property
     def finished(self) -> bool:
         """Whether the shard is read to its end and settled whole."""
-        return self.ended and self.drained
+        return self.ended and self._records.drained
 
     @property
     def unsettled(self) -> Collection[Delivery]:
         """What was pushed and has no outcome yet."""
-        return tuple(self._unsettled)
+        return self._records.unsettled
 
     @property
     def idle(self) -> bool:
         """Whether everything that was pushed has an outcome, `RELEASED` included."""
-        return not self._unsettled
+        return self._records.idle
 
     @property
     def stopped(self) -> bool:
@@ -145,11 +133,27 @@ class ShardReader:
 
     def revoke(self) -> None:
         """Give the shard up."""
-        self._checkpoint.revoke()
+        self._records.revoke()
+
+    def _kept_in(self, start: str) -> Kept:
+        """Read what the lease keeps; what is done beyond comes again where it is broken."""
+        kept = kept_from_text(start)
+        try:
+            decode(0, kept.beyond)
+        except ValueError as error:
+            logger.warning(
+                "%s: %s: what its lease notes beyond %s: %s; what was done there comes again",
+                self._around.name,
+                self.shard.id,
+                kept.place,
+                error,
+            )
+            return Kept(kept.place)
+        return kept
 
     async def run(self, intake: Intake, credit: SharedCredit) -> None:
         """Read until the end of the shard, or until the lease is lost."""
-        request: Mapping[str, Any] = iterator_request(self._start)
+        request: Mapping[str, Any] = iterator_request(self._kept.place)
         while True:
             try:
                 iterator = await self._place(request)
@@ -178,7 +182,8 @@ class ShardReader:
 
     def _resumption(self) -> Mapping[str, Any]:
         """Ask for what comes after the last record read, not after the last one settled."""
-        return iterator_request(self._start) if self._read is None else iterator_after(self._read)
+        last = self._records.last
+        return iterator_request(self._kept.place) if last is None else iterator_after(last)
 
     async def _step(self, iterator: str, intake: Intake, credit: SharedCredit) -> str | None:
         """Read once; return the next iterator, which is always another one."""
@@ -193,7 +198,7 @@ class ShardReader:
         return following
 
     async def _room_in_window(self) -> None:
-        while self._checkpoint.full:
+        while self._records.full:
             self._settled_some.clear()
             await self._settled_some.wait()
 
@@ -215,39 +220,17 @@ class ShardReader:
             return
         deliveries: list[Delivery] = []
         for record in records:
-            deliveries += self._deliveries(record)
-            self._read = record["SequenceNumber"]
-        self._half_done = None
-        self._unsettled.update(deliveries)
+            deliveries += self._records.deliveries(record)
         size = sum(len(record["Data"]) for record in records) / len(records)
         self._record_size = max(size, (self._record_size + size) / 2, 1)
         intake.push(deliveries)
 
-    def _deliveries(self, record: Mapping[str, Any]) -> list[Delivery]:
-        """Track what a record holds; skip what was settled before the start."""
-        after, half_done = -1, self._half_done
-        if half_done is not None and half_done.sequence == record["SequenceNumber"]:
-            after = half_done.sub
-        deliveries = []
-        for one in self._events.received(record, after):
-            mark = self._checkpoint.track(one.position)
-            if one.event is None:
-                self._checkpoint.resolve(mark)
-            else:
-                deliveries.append(Delivery(one.event, self._settled, mark, one.key, self.shard.id))
-        return deliveries
-
-    def _settled(self, delivery: Delivery) -> None:
-        """See `Delivery.settled`. What was released comes again with the next reader."""
-        mark = delivery.position
-        assert isinstance(mark, Mark)
-        self._unsettled.discard(delivery)
-        if delivery.outcome is not Outcome.RELEASED and self._checkpoint.resolve(mark):
-            self._settled_some.set()
+    def _settled(self) -> None:
+        self._settled_some.set()
         self._tell()
 
     def _tell(self) -> None:
-        if self.idle and (self.ended or self.stopped):
+        if (self.ended or self.stopped) and self.idle:
             self._around.changed()
 
     def _pace(self, batch: Mapping[str, Any]) -> None:

@@ -37,6 +37,9 @@ class Timing:
     renew: float = 2.5
     """Between two signs of life; at most a third of the period."""
 
+    note: float = 0.5
+    """Between two writes of a position that moves: what ended since then is repeated by a crash."""
+
     discover: float = 30.0
     """Between two looks for new shards, beside those that the end of a shard announces."""
 
@@ -54,14 +57,15 @@ class Timing:
 
 def paced(period: float) -> Timing:
     """Return the usual timing with another pace of leases."""
-    return Timing(period=period, renew=period / 4)
+    return Timing(period=period, renew=period / 4, note=period / 20)
 
 
 class KinesisSource:
     """Reads the shards of a stream that this replica has leases of; all of them when alone.
 
     A shard is read in order, after its parents are read and settled, by one replica at a time.
-    Leases, with the position of the lowest unsettled record, are renewed several times a period.
+    Leases are renewed several times a period, and positions that move are written more often:
+    that of the lowest unsettled record, and what is settled beyond.
     """
 
     redelivers = True
@@ -206,14 +210,41 @@ class KinesisSource:
                 self._drop_lost()
             # However often shards say that they changed: each round writes every lease.
             await asyncio.sleep(self._timing.renew / 25)
+            await self._note_positions(until=loop.time() + self._timing.renew)
+
+    async def _note_positions(self, until: float) -> None:
+        """Write positions that move, until a round is due or something has changed.
+
+        A store in trouble gets nothing more before that round, which says so.
+        """
+        loop = asyncio.get_running_loop()
+        pause = self._timing.note
+        while not self._changed.is_set() and (left := until - loop.time()) > 0:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._timing.renew):
+                async with asyncio.timeout(min(left, pause)):
                     await self._changed.wait()
+                    return
+            if loop.time() < until and not await self._noted():
+                pause = left
+
+    async def _noted(self) -> bool:
+        """Write positions that moved; say whether the store took them well."""
+        try:
+            async with asyncio.timeout(self._timing.renew):
+                return await self._tenancy.note(self._positions())
+        except (SourceUnavailable, TimeoutError) as error:
+            logger.debug("%s: cannot write positions: %s", self._name, error)
+            return False
+        finally:
+            self._drop_lost()
+
+    def _positions(self) -> dict[str, str]:
+        return {key: reader.position for key, reader in self._readers.items()}
 
     async def _attend(self, *, seeking: bool) -> None:
         """Do what is due about the leases, once."""
         tenancy = self._tenancy
-        await tenancy.renew({key: reader.position for key, reader in self._readers.items()})
+        await tenancy.renew(self._positions())
         self._drop_lost()
         leaving = {lease.key: lease for lease in tenancy.leaving()}
         for lease in leaving.values():

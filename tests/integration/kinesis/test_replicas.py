@@ -96,6 +96,43 @@ async def test_what_is_not_settled_soon_is_given_back_with_its_shard(
         one.settle()
 
 
+async def test_a_crash_repeats_only_what_had_not_ended(
+    four_shards: StreamOfTests, operator: Operator
+) -> None:
+    load = Load(operator, four_shards.name, keys=40)
+    cut = CutOff(SqliteLeases(four_shards.file))
+    dying, heir = RecordingIntake(), SettlingIntake()
+    await load.publish(3)
+    async with reading(four_shards.source(cut, FAILOVER), dying) as dead:
+        await dying.until(120)
+        for one in dying.deliveries[::2]:
+            one.settle(Outcome.DELIVERED)
+        before = cut.writes
+        await until(lambda: cut.writes >= before + 3, 20)  # the first may have been under way
+        cut.cut = True
+        await dead.stop_reading()
+        async with reading(four_shards.source(timing=FAILOVER), heir):
+            await heir.until(60)
+            await load.publish(1)
+            await heir.until(100)
+    assert records(heir.deliveries[:60]) == records(dying.deliveries[1::2])
+    assert len(heir.deliveries) == 100
+
+
+async def test_a_position_that_moves_is_written_sooner_than_a_lease_is_renewed(
+    stream: StreamOfTests, operator: Operator
+) -> None:
+    cut = CutOff(SqliteLeases(stream.file))
+    intake, rarely = RecordingIntake(), replace(FAST, period=600, renew=200, discover=600)
+    await Load(operator, stream.name).publish(1)
+    async with reading(stream.source(cut, rarely), intake):
+        await intake.until(20)
+        for _ in range(3):
+            before = cut.writes
+            intake.settle(count=1)
+            await until(lambda before=before: cut.writes > before, 20)  # type: ignore[misc]
+
+
 async def test_a_replica_that_falls_silent_is_taken_over_and_nothing_is_lost(
     four_shards: StreamOfTests, operator: Operator
 ) -> None:

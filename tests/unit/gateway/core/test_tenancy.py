@@ -122,6 +122,15 @@ class Worker:
             assert all(rows[parent].finished for parent in lease.parents if parent in rows)
             self.positions.setdefault(lease.key, int(lease.position))
 
+    def note(self) -> None:
+        """Write what moved, as far as the store lets it."""
+        try:
+            done(self.tenancy.note({key: str(at) for key, at in self.positions.items()}))
+        except SourceUnavailable:
+            pass
+        finally:
+            self._drop_lost()
+
     def work(self) -> None:
         """Settle one more record of each shard, and come to its end at 3."""
         for key, at in self.positions.items():
@@ -187,6 +196,10 @@ class Sharing(RuleBasedStateMachine):
     @rule(who=WORKERS)
     def attend(self, who: int) -> None:
         self.workers[who].attend()
+
+    @rule(who=WORKERS)
+    def note(self, who: int) -> None:
+        self.workers[who].note()
 
     @rule(who=WORKERS)
     def work(self, who: int) -> None:
@@ -273,6 +286,10 @@ def workers(time: Time, count: int, rows: Sequence[Lease]) -> list[Worker]:
     store = BadStore(time)
     done(store.create(GROUP, rows))
     return [Worker(f"r{index}", store) for index in range(count)]
+
+
+def stored(worker: Worker) -> dict[str, Lease]:
+    return {row.key: row for row in done(worker.store.leases(GROUP, KEYS))}
 
 
 def test_one_replica_takes_everything_at_once(time: Time) -> None:
@@ -399,6 +416,50 @@ def test_a_lease_that_goes_unanswered_is_not_counted_as_renewed(time: Time, made
     assert len(alone.active()) == 2
     alone.attend()
     assert len(alone.active()) == 3
+
+
+def test_a_position_that_moved_is_written_between_renewals(time: Time) -> None:
+    (alone,) = workers(time, 1, ROWS[:2])
+    alone.attend()
+    alone.positions["long1"] = 5
+    before = stored(alone)
+    alone.note()
+    after = stored(alone)
+    assert after["long0"] == before["long0"]
+    assert after["long1"] == replace(
+        before["long1"], position="5", counter=before["long1"].counter + 1
+    )
+
+
+def test_a_position_that_is_written_is_a_sign_of_life(time: Time) -> None:
+    (alone,) = workers(time, 1, ROWS[:2])
+    alone.attend()
+    time.now += PERIOD / 2
+    alone.positions["long1"] = 5
+    alone.note()
+    time.now += PERIOD / 2
+    assert alone.active() == {"long1"}
+
+
+def test_a_position_is_not_written_for_a_shard_that_another_replica_waits_for(time: Time) -> None:
+    first, second = workers(time, 2, ROWS[:2])
+    first.attend()
+    second.attend()
+    first.attend()
+    (leaving,) = first.tenancy.leaving()
+    first.work()
+    before = stored(first)[leaving.key]
+    assert done(first.tenancy.note({leaving.key: "1"}))
+    assert stored(first)[leaving.key] == before
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_a_store_that_throttles_positions_is_told_of(time: Time, made: bool) -> None:
+    (alone,) = workers(time, 1, ROWS[:3])
+    alone.attend()
+    alone.store.throttled = (made,)
+    assert not done(alone.tenancy.note({row.key: "1" for row in ROWS[:3]}))
+    assert done(alone.tenancy.note({"long0": "1"}))
 
 
 def test_a_child_waits_for_both_parents_of_a_merge() -> None:
