@@ -23,7 +23,8 @@ VERBS = (
     (), ("up",), ("function",), ("function", "call"), ("function", "list"), ("function", "logs"),
     ("dlq",), ("dlq", "list"), ("dlq", "show"), ("dlq", "redrive"), ("dlq", "purge"),
     ("trigger",), ("trigger", "list"), ("publish",), ("publish", "nats"), ("validate",),
-    ("cron",), ("cron", "next"), ("completion",), ("version",),
+    ("cron",), ("cron", "next"), ("completion",), ("version",), ("install",), ("check",),
+    ("gateway",), ("controller",),
 )  # fmt: skip
 
 
