@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -42,8 +42,8 @@ class KubeProxy:
         self.lose_answers = False
         """When set, requests reach the API server, and what it says reaches nobody."""
 
-        self.writes: list[tuple[float, str]] = []
-        """When each write was passed on, by the clock of the loop, and its path."""
+        self.on_write: Callable[[str], None] = lambda path: None
+        """Called with the path of each write as it is passed on."""
 
         self.url = ""
         self._upstream = upstream
@@ -114,7 +114,7 @@ class KubeProxy:
     async def _passed_on(self, request: web.Request) -> web.StreamResponse:
         upstream = self._upstream
         if request.method != "GET":
-            self.writes.append((asyncio.get_running_loop().time(), request.path))
+            self.on_write(request.path)
         async with self._session.request(
             request.method,
             upstream.server + request.raw_path,
