@@ -51,6 +51,7 @@ class Wanted:
 
     def __init__(self) -> None:
         self._written: dict[str, dict[Name, Written]] = defaultdict(dict)
+        self._wrong: dict[Name, Object] = {}
         self._routes: dict[Name, Written] = {}
         self._refused: dict[str, str] = {}
         self._stale: set[str] = set()
@@ -77,9 +78,10 @@ class Wanted:
 
     def knows(self, name: Name) -> bool:
         """Tell whether there is such an object, whatever runs of it."""
-        return name in self._written.get(name.namespace, {})
+        return name in self._wrong or name in self._written.get(name.namespace, {})
 
     def _remove(self, name: Name) -> bool:
+        self._wrong.pop(name, None)
         if self._written[name.namespace].pop(name, None) is None:
             return False
         if self._routes.pop(name, None) is not None:
@@ -91,12 +93,16 @@ class Wanted:
         before = self._written[name.namespace].get(name)
         if before is not None and _same(before.source, obj):
             return False
+        if name in self._wrong and _same(self._wrong[name], obj):
+            return False
         resource, problems = resource_from(obj)
         for problem in problems:
             kept = "" if before is None else "; it goes on as it was before"
             logger.error("%s%s", problem, kept)
         if resource is None:
+            self._wrong[name] = obj
             return False
+        self._wrong.pop(name, None)
         written = Written(resource, obj, obj["metadata"].get("creationTimestamp", ""))
         self._written[name.namespace][name] = written
         if isinstance(resource, HTTPTrigger):
