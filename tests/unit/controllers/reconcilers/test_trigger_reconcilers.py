@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,6 +19,7 @@ from tests.fakes.kube_cluster import new_namespace
 from tests.fakes.kube_memory import KubeMemory
 from tests.support.controllers import (
     ELECTION,
+    PATIENCE,
     condition,
     controller_settings,
     controllers,
@@ -266,3 +268,52 @@ async def test_what_was_published_stays_while_its_trigger_cannot_be_read(
     await write(client, HTTP, key, spec={"function-name": "hello", "unknown": 1})
     await until_says(client, HTTP, key, "Accepted", "False", "Invalid")
     assert version_of(await client.get(INGRESSES, key)) == before
+
+
+@pytest.mark.regression("Kubeless: whoever deletes a function loses its triggers, too")
+@pytest.mark.regression("Kubeless: an Ingress is given up when the function comes later")
+async def test_a_trigger_outlives_its_function(
+    client: KubeClient, app: ControllerApp, shop: str
+) -> None:
+    key, hello = ObjectKey(shop, "front"), ObjectKey(shop, "hello")
+    await write(client, HTTP, key, spec={"function-name": "hello"})
+    await until_says(client, HTTP, key, "FunctionFound", "False", "NotFound")
+    await eventually(client, INGRESSES, key)
+    await client.create(FUNCTION, function_object(shop))
+    await until_says(client, HTTP, key, "FunctionFound", "True", "Found")
+    await client.delete(FUNCTION, hello)
+    await until_says(client, HTTP, key, "FunctionFound", "False", "NotFound")
+    assert await client.get(INGRESSES, key)
+
+
+@pytest.mark.regression("Kubeless: a cron job keeps the port and the timeout of an old function")
+@pytest.mark.regression("Kubeless: two schedules of one function overwrite each other's job")
+async def test_cron_jobs_follow_the_function_of_their_triggers(
+    client: KubeClient, app: ControllerApp, shop: str
+) -> None:
+    ports = {"ports": [{"port": 80, "targetPort": 8080}]}
+    await client.create(FUNCTION, function_object(shop, service=ports, timeout="20"))
+    keys = [ObjectKey(shop, name) for name in ("early", "late")]
+    for key in keys:
+        spec = {"function-name": "hello", "schedule": "@daily", "mode": "cronjob"}
+        await write(client, CRON, key, spec=spec)
+        await until_calls(client, key, f"http://hello.{shop}.svc:80", "20")
+    other = {"ports": [{"port": 81, "targetPort": 8080}]}
+    change = {"spec": {"service": other, "timeout": "40"}}
+    await client.patch(FUNCTION, ObjectKey(shop, "hello"), change)
+    for key in keys:
+        await until_calls(client, key, f"http://hello.{shop}.svc:81", "40")
+
+
+async def until_calls(client: KubeClient, key: ObjectKey, url: str, timeout: str) -> None:
+    """Return once the CronJob calls there, and waits for so long."""
+    async with asyncio.timeout(PATIENCE):
+        while await called_by(client, key) != (url, timeout):  # noqa: ASYNC110 - a server
+            await asyncio.sleep(0.02)
+
+
+async def called_by(client: KubeClient, key: ObjectKey) -> tuple[str, str]:
+    job = await eventually(client, CRON_JOBS, key)
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    variables = {one["name"]: one.get("value", "") for one in pod["containers"][0]["env"]}
+    return variables["URL"], variables["TIMEOUT"]
