@@ -1,0 +1,138 @@
+"""A whole cluster, as its user sees it: by kubectl and by the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+COMMAND = Path(sys.executable).with_name("tidegate")
+PATIENCE = 300.0
+"""Seconds for images to be pulled and pods to start."""
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """What the cluster shall run: `TIDEGATE_E2E_IMAGE` and its like, from a registry that the
+    cluster reaches or loaded into its nodes."""
+
+    tidegate: str
+    python: str
+    provision: str
+    nats: str
+
+    @classmethod
+    def given(cls, environment: Mapping[str, str] = os.environ) -> Images | None:
+        """Return the images that the environment names; None when it names none."""
+        names = ("IMAGE", "PYTHON_IMAGE", "PROVISION_IMAGE", "NATS_IMAGE")
+        tidegate, *others = (environment.get(f"TIDEGATE_E2E_{name}", "") for name in names)
+        return cls(tidegate, *others) if tidegate else None
+
+
+class Cluster:
+    """The current context of KUBECONFIG, and one namespace of it for functions."""
+
+    def __init__(self, images: Images, namespace: str) -> None:
+        self.images = images
+        self.namespace = namespace
+
+    def kubectl(self, *arguments: str, stdin: str = "", namespace: str = "") -> str:
+        """Run kubectl and return what it prints; raise with what it says when it fails."""
+        command = ["kubectl", "--namespace", namespace or self.namespace, *arguments]
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, timeout=PATIENCE
+        )
+        assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+        return done.stdout
+
+    def tidegate(self, *arguments: str) -> str:
+        """Run our command and return what it prints."""
+        done = subprocess.run(
+            [COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE
+        )
+        assert done.returncode == 0, f"tidegate {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def apply(self, *objects: Object) -> None:
+        """Apply objects in the namespace of the functions."""
+        self.kubectl("apply", "--filename", "-", stdin=yaml.safe_dump_all(objects))
+
+    def wait(self, what: str, condition: str, namespace: str = "") -> None:
+        """Wait until an object has a condition."""
+        limit = f"--timeout={PATIENCE:.0f}s"
+        self.kubectl("wait", what, f"--for=condition={condition}", limit, namespace=namespace)
+
+    def get(self, kind: str, name: str) -> Object:
+        """Return an object of the namespace of the functions."""
+        found: Object = json.loads(self.kubectl("get", kind, name, "--output", "json"))
+        return found
+
+    @contextmanager
+    def front(self, home: str) -> Iterator[str]:
+        """The gateway's front door, for the length of the block."""
+        command = ["kubectl", "--namespace", home, "port-forward", "service/tidegate-gateway"]
+        process = subprocess.Popen([*command, ":8080"], stdout=subprocess.PIPE, text=True)
+        try:
+            assert process.stdout is not None
+            yield f"http://127.0.0.1:{_port(process.stdout)}"
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+def _port(said: IO[str]) -> int:
+    """Read where kubectl listens; it ends by itself when it cannot."""
+    for line in said:
+        found = re.search(r"127\.0\.0\.1:(\d+)", line)
+        if found is not None:
+            return int(found[1])
+    raise AssertionError("kubectl port-forward ended; is the gateway ready?")
+
+
+def example(name: str, image: str = "", env: Mapping[str, str] | None = None) -> list[Object]:
+    """Return the objects of an example, whose functions run in `image` with more variables."""
+    files = sorted((ROOT / "examples" / name).glob("*.yaml"))
+    objects = [one for file in files for one in yaml.safe_load_all(file.read_text()) if one]
+    container: Object = {"env": [{"name": key, "value": text} for key, text in (env or {}).items()]}
+    if image:
+        container["image"] = image
+    for one in objects:
+        if one["kind"] == "Function":
+            template = {"spec": {"containers": [container]}}
+            one["spec"].setdefault("deployment", {"spec": {"template": template}})
+    return objects
+
+
+def post(url: str, body: bytes, content_type: str) -> tuple[int, str]:
+    """Call a function once."""
+    headers = {"content-type": content_type}
+    request = urllib.request.Request(url, data=body, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def eventually(look: Callable[[], Any], what: str) -> None:
+    """Return once `look` returns something true: it asks processes that tell nobody."""
+    deadline = time.monotonic() + PATIENCE
+    while not look():
+        assert time.monotonic() < deadline, what
+        time.sleep(1.0)
