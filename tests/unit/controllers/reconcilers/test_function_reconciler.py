@@ -255,6 +255,7 @@ async def test_finalizers_of_kubeless_are_taken_off(client: KubeClient, hello: O
 
 
 @pytest.mark.usefixtures("app")
+@pytest.mark.regression("Kubeless: a change of its configuration waits for a restart")
 async def test_a_new_configuration_reaches_every_function(
     client: KubeClient, hello: ObjectKey
 ) -> None:
@@ -281,6 +282,7 @@ async def test_scaling_is_handed_over_without_a_step_back(
 
 
 @pytest.mark.usefixtures("app")
+@pytest.mark.regression("Kubeless: a change of the runtime alone does nothing")
 async def test_the_change_of_any_field_reaches_the_deployment(
     client: KubeClient, hello: ObjectKey
 ) -> None:
