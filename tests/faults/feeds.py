@@ -222,8 +222,7 @@ class KinesisFeed(Feed):
 
     kind = "KinesisTrigger"
     most = 10_000
-    reach = 8.0
-    forgetful = True
+    reach = 3.0
     hand_over = 10.0
 
     def __init__(self, folder: Path) -> None:

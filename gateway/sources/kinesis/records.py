@@ -15,8 +15,8 @@ WINDOW = 10_000
 """Records read above the lowest unsettled one: a stuck head stops its shard, not the memory."""
 
 BEYOND_LIMIT = 2000
-"""Characters for what is done beyond the position. A thousand open records among ten thousand
-take about as much; DynamoDB bills each write by the kilobyte."""
+"""Characters for what is done beyond the position: twice what a thousand open records among ten
+thousand take. DynamoDB bills each write by the kilobyte."""
 
 
 class Tracked(NamedTuple):
