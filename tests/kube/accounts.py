@@ -25,10 +25,15 @@ async def account_token(
         "subjects": [{"kind": "ServiceAccount", **metadata}],
     }
     await client.create(ROLE_BINDINGS, binding)
+    return await token_of(client, namespace, name)
+
+
+async def token_of(client: KubeClient, namespace: str, name: str) -> str:
+    """Return a token of a service account, as its pods have it."""
     request = {
         "apiVersion": "authentication.k8s.io/v1",
         "kind": "TokenRequest",
-        "metadata": metadata,
+        "metadata": {"namespace": namespace, "name": name},
         "spec": {"expirationSeconds": 3600},
     }
     granted = await client.create(SERVICE_ACCOUNTS, request, "token")

@@ -21,7 +21,7 @@ from tests.fakes.installed import NotToBeHad
 from tests.fakes.kube_binaries import kube_binaries
 from tests.fakes.kube_cluster import config_map
 from tests.fakes.kube_server import KubeServer
-from tests.kube.accounts import SERVICE_ACCOUNTS
+from tests.kube.accounts import token_of
 from tests.kube.audit import AuditLog, refused, unused
 from tests.support.cluster import (
     Stage,
@@ -85,15 +85,7 @@ class Cluster:
 
     async def access(self, client: KubeClient, account: str, home: str = HOME) -> Access:
         """Return access with a token of a service account, as its pods have it."""
-        metadata = {"namespace": home, "name": account}
-        request = {
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenRequest",
-            "metadata": metadata,
-            "spec": {"expirationSeconds": 3600},
-        }
-        answer = await client.create(SERVICE_ACCOUNTS, request, "token")
-        return self.server.access(answer["status"]["token"])
+        return self.server.access(await token_of(client, home, account))
 
     def grants(self, account: str) -> list[Grant]:
         """Return what the manifests grant to an account."""
