@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from controllers import drift
+from controllers.adoption import taken_over
 from controllers.ownership import Standing, owner_text, standing
 from tidegate.kube.client import Deletion, KubeClient
 from tidegate.kube.errors import Conflict, NotFound
-from tidegate.kube.objects import Object, ObjectKey, key_of, uid_of
+from tidegate.kube.objects import Object, ObjectKey, key_of, uid_of, version_of
 from tidegate.kube.resources import Resource
 from tidegate.kube.store import Store
 
@@ -54,8 +55,13 @@ class Children:
         changed = [
             (resource, each) for resource, each in whole if not self._is_settled(resource, each)
         ]
-        for resource, each in changed:
-            await self._check(owner, resource, key_of(each))
+        adopted = [
+            (resource, key_of(each))
+            for resource, each in changed
+            if await self._is_new_to_us(owner, resource, key_of(each))
+        ]
+        for resource, key in adopted:
+            await self._adopt(resource, key)
         for resource, each in changed:
             await self._apply(resource, each)
         kept = {(resource, key_of(each)) for resource, each in whole}
@@ -79,23 +85,38 @@ class Children:
             return True
         return drift.is_settled(live, wanted)
 
-    async def _check(self, owner: Object, resource: Resource, key: ObjectKey) -> None:
-        """Raise `ForeignObject` if the name is taken; remove what a namesake has left behind."""
+    async def _is_new_to_us(self, owner: Object, resource: Resource, key: ObjectKey) -> bool:
+        """Return whether an object is there that is ours and that we have not applied yet.
+
+        Raises `ForeignObject` if the name is taken; removes what a namesake has left behind.
+        """
         live = self.get(resource, key)
         if live is None:  # the watch sees labelled objects only, and those a moment late
             live = await self._client.find(resource, key)
         if live is None:
-            return
+            return False
         match standing(live, owner):
             case Standing.OURS:
-                return
+                return drift.APPLIED not in (live["metadata"].get("annotations") or {})
             case Standing.LEFT_BEHIND:
                 await self._delete(resource, live)
+                return False
             case Standing.FOREIGN:
                 raise ForeignObject(
                     f"{owner['kind']} {key}: {resource.kind} {key} is there already, and "
                     f"{owner_text(live)}; delete it, or give the {owner['kind']} another name"
                 )
+
+    async def _adopt(self, resource: Resource, key: ObjectKey) -> None:
+        """Have what was written on the object go with our next apply, if that has it not."""
+        live = await self._client.find(resource, key)
+        if live is None:
+            return
+        before = live["metadata"].get("managedFields") or []
+        after = taken_over(before, resource.api_version)
+        if after != before:
+            metadata = {"managedFields": after, "resourceVersion": version_of(live)}
+            await self._client.patch(resource, key, {"metadata": metadata})
 
     async def _apply(self, resource: Resource, wanted: Object) -> None:
         # Forced: on a child of ours a field that another has set is what we are here to heal.

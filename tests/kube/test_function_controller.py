@@ -164,6 +164,32 @@ async def test_an_object_of_somebody_else_is_never_touched(
 
 
 @pytest.mark.usefixtures("app")
+@pytest.mark.regression("Kubeless: what is taken out of a function stays in its Deployment")
+async def test_what_kubeless_wrote_goes_when_its_deployment_is_taken_over(
+    client: KubeClient, hello: ObjectKey
+) -> None:
+    labels = {"created-by": "kubeless", "function": "hello"}
+    main = {
+        "name": "hello",
+        "image": "kubeless/python:3.8",
+        "args": ["old"],
+        "env": [{"name": "PYTHONPATH", "value": "/kubeless/lib/python3.8"}],
+        "livenessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "initialDelaySeconds": 3},
+    }
+    pods = {"metadata": {"labels": labels}, "spec": {"containers": [main]}}
+    spec = {"selector": {"matchLabels": labels}, "template": pods}
+    metadata = {"namespace": hello.namespace, "name": "hello", "labels": labels}
+    await client.create(DEPLOYMENTS, {"metadata": metadata, "spec": spec})
+    await write_function(client, hello)
+    await function_with(client, hello, "Ready", "Unknown")
+    taken = (await client.get(DEPLOYMENTS, hello))["spec"]["template"]["spec"]["containers"][0]
+    assert "args" not in taken
+    assert "initialDelaySeconds" not in taken["livenessProbe"]
+    variables = {each["name"]: each.get("value", "") for each in taken["env"]}
+    assert "python3.8" not in variables.get("PYTHONPATH", "")
+
+
+@pytest.mark.usefixtures("app")
 async def test_what_the_api_server_refuses_is_said_in_the_status(
     client: KubeClient, hello: ObjectKey
 ) -> None:
