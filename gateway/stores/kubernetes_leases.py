@@ -21,6 +21,9 @@ TRIES = 8
 BACKOFF = 0.02
 """Seconds before the second write, at random; doubles with each."""
 
+REMEMBERED = 256
+"""Groups whose last state is kept, so that a renewal need not read first."""
+
 _SHARDS = "tidegate.io/shards"
 
 Rows = dict[str, Lease]
@@ -35,6 +38,7 @@ class KubernetesLeases:
 
     def __init__(self, client: KubeClient, namespace: str) -> None:
         self._objects = LeaseObjects(client, namespace, "shards")
+        self._last: dict[str, Object] = {}
 
     async def leases(self, group: str, keys: Collection[str]) -> list[Lease]:
         rows = rows_of(await self._objects.read(group))
@@ -65,19 +69,34 @@ class KubernetesLeases:
     async def _change(self, group: str, change: Callable[[Rows], T]) -> T:
         """Have `change` work on the leases as they are, and store what it leaves."""
         for number in range(TRIES):
-            before = await self._objects.read(group)
+            # A write that succeeds proves that what we had seen last is still so.
+            before = self._last.pop(group, None)
+            seen_now = before is None
+            if before is None:
+                before = await self._objects.read(group)
             rows = rows_of(before)
             unchanged = dict(rows)
             answer = change(rows)
             if rows == unchanged:
-                return answer
+                if seen_now:
+                    return answer
+                continue
             try:
-                await self._objects.write(group, before, self._object(group, before, rows))
+                written = await self._objects.write(
+                    group, before, self._object(group, before, rows)
+                )
             except Changed:
-                await asyncio.sleep(BACKOFF * 2**number * random.uniform(0.5, 1.0))
+                if seen_now:
+                    await asyncio.sleep(BACKOFF * 2**number * random.uniform(0.5, 1.0))
             else:
+                self._remember(group, written)
                 return answer
         raise SourceUnavailable(f"writing the leases of {group}: others wrote {TRIES} times")
+
+    def _remember(self, group: str, written: Object) -> None:
+        if len(self._last) >= REMEMBERED:
+            self._last.clear()
+        self._last[group] = written
 
     def _object(self, group: str, before: Object | None, rows: Rows) -> Object:
         table = {
