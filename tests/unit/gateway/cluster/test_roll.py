@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cluster.membership import LEAVING, Roll
+from gateway.cluster.roll import LEAVING, Roll
 
 LEASE, PATIENCE = 15.0, 7.5
 
