@@ -140,6 +140,16 @@ def test_what_counts_from_a_position_that_another_program_moved_says_nothing() -
     assert read(Kept(place, kept.anchor, kept.beyond).text, data)[:3] == ["2", "3", "4"]
 
 
+@pytest.mark.parametrize("done", [["a"], ["a", "b"]])
+def test_a_kpl_record_is_counted_as_it_was(done: list[str]) -> None:
+    data = [aggregated([("k", b"a"), ("k", b"b")]), b"1", b"2", b"3", b"4"]
+    first = Reader(data)
+    first.read()
+    first.settle(*done, "2")
+    open_ones = [each for each in ("a", "b", "1", "3", "4") if each not in done]
+    assert read(first.records.position, data) == open_ones
+
+
 @pytest.mark.parametrize("kept", ["TRIM_HORIZON", "AT_TIMESTAMP:1764000000123", "496804:7"])
 def test_positions_of_before_and_of_others_are_read(kept: str) -> None:
     assert kept_from_text(kept) == Kept(kept)
