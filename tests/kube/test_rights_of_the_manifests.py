@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import pytest
 
+import gateway.sources.cron  # noqa: F401 - its library reads files when it is imported
 from controllers.kinds import HTTP_ROUTES, KONG_PLUGINS, MIDDLEWARES, OWN
 from controllers.reconcilers.function import FUNCTIONS
 from controllers.registry import CONTROLLERS
 from controllers.settings import ControllerSettings
-from gateway.sources.cron import CronSource
 from tests.fakes.installed import NotToBeHad
 from tests.fakes.kube_binaries import kube_binaries
 from tests.fakes.kube_cluster import config_map
@@ -140,7 +140,6 @@ async def client(cluster: Cluster) -> AsyncIterator[KubeClient]:
 async def test_the_gateway_uses_every_right_that_it_has_and_asks_for_no_other(
     cluster: Cluster, client: KubeClient
 ) -> None:
-    assert CronSource  # its library reads files when it is imported
     await cluster.install(client, Variant())
     stage, account = Stage(client), "tidegate-gateway"
     await stage.apply(
@@ -194,7 +193,6 @@ async def test_the_controller_uses_every_right_that_it_has_and_asks_for_no_other
 async def test_a_namespace_scoped_installation_needs_no_right_outside_of_its_namespace(
     cluster: Cluster, client: KubeClient
 ) -> None:
-    assert CronSource
     home = "alone"
     await cluster.install(client, Variant(Overlay.NAMESPACE_SCOPED, home))
     access = await cluster.access(client, "tidegate-controller", home)
