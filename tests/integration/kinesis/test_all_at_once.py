@@ -51,10 +51,16 @@ class Stage:
     processes: list[Process] = field(default_factory=list)
 
     async def reshard(self) -> None:
-        """Split a shard or merge two; two are left, so that there is something to share."""
-        count = len(await self.operator.open_shards(self.stream.name))
+        """Split the widest shard or merge two; two are left, so that there is something to share.
+
+        Of shards that are split blindly, half of the runs get one that no key falls into, and a
+        replica that has nothing else never settles anything.
+        """
+        shards = await self.operator.open_shards(self.stream.name)
+        count = len(shards)
         if count <= 2 or (count < SHARDS and self.chance.random() < 0.5):
-            await self.operator.split(self.stream.name, self.chance.randrange(count))
+            widest = max(range(count), key=lambda index: _width(shards[index]))
+            await self.operator.split(self.stream.name, widest)
         else:
             first = self.chance.randrange(count - 1)
             await self.operator.merge(self.stream.name, (first, first + 1))
@@ -76,6 +82,12 @@ class Stage:
         return load.missing(self.stayer.deliveries) - gone.union(
             *(one.settled() for one in self.processes)
         )
+
+
+def _width(shard: dict[str, Any]) -> int:
+    """Return how many hash keys a shard takes."""
+    hash_keys = shard["HashKeyRange"]
+    return int(hash_keys["EndingHashKey"]) - int(hash_keys["StartingHashKey"])
 
 
 def troubled(chance: random.Random) -> Callable[[str, dict[str, Any], str], str | None]:
