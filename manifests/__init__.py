@@ -1,1 +1,1 @@
-"""What a cluster is told: definitions, rights, Deployments. A package so that the wheel has them."""
+"""What a cluster is told: definitions, rights, Deployments. A package: the wheel has them so."""
