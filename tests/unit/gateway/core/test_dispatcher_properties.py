@@ -390,6 +390,7 @@ async def test_no_event_is_lost_doubled_or_overtaken_whatever_happens(scenario: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @settings(
     max_examples=1200, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
