@@ -279,16 +279,16 @@ async def test_a_trigger_hears_of_functions_that_come_and_change_their_labels(
     admitting: KubeClient, app: ControllerApp, namespace: str
 ) -> None:
     client, key = admitting, ObjectKey(namespace, "orders")
-    selector = {"matchLabels": {"function": "stock"}}
+    selector = {"matchLabels": {"app": "shop"}}
     await write(client, KAFKA, key, spec={"topic": "orders", "functionSelector": selector})
     told = await until_says(client, KAFKA, key, "FunctionFound", "False", "NotFound")
     assert "selects no function" in condition(told, "Ready")["message"]
     made = function_object(namespace, "stock")
-    made["metadata"]["labels"] = {"function": "stock"}
+    made["metadata"]["labels"] = {"app": "shop"}
     await client.create(OWN["Function"], made)
     await eventually(client, KAFKA, key, status__functions=["stock"])
     await until_says(client, KAFKA, key, "FunctionFound", "True", "Found")
-    change = {"metadata": {"labels": {"function": "other"}}}
+    change = {"metadata": {"labels": {"app": "other"}}}
     await client.patch(OWN["Function"], ObjectKey(namespace, "stock"), change)
     await eventually(client, KAFKA, key, status__functions=[])
 
