@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from gateway.core.delivery import Delivery
@@ -14,9 +15,9 @@ from tidegate.api.subscription import DeliveryPolicy
 class RetryPolicy:
     """Decides, after a failed attempt, between another one and giving up."""
 
-    def __init__(self, policy: DeliveryPolicy, jitter: random.Random | None = None) -> None:
+    def __init__(self, policy: DeliveryPolicy, draw: Callable[[], float] = random.random) -> None:
         self._policy = policy
-        self._random = jitter or random.Random()
+        self._draw = draw  # a generator of its own would be a third of an idle dispatcher
 
     def charges(self, error: SinkUnavailable) -> bool:
         """Say whether `error` uses up an attempt. Nothing was tried where nothing was ready."""
@@ -47,7 +48,7 @@ class RetryPolicy:
         else:
             wait = policy.backoff_delay * 2.0 ** min(count - 1, 32)
         wait = min(wait, policy.backoff_max)
-        wait *= 1 + policy.jitter * (2 * self._random.random() - 1)
+        wait *= 1 + policy.jitter * (2 * self._draw() - 1)
         return min(max(wait, retry_after or 0.0), policy.backoff_max)
 
 

@@ -10,7 +10,7 @@ from tidegate.api.subscription import DeliveryPolicy
 
 
 def policy(**fields: object) -> RetryPolicy:
-    return RetryPolicy(DeliveryPolicy(jitter=0, **fields), random.Random(1))  # type: ignore[arg-type]
+    return RetryPolicy(DeliveryPolicy(jitter=0, **fields), random.Random(1).random)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("attempts", "delay"), [(1, 0.2), (2, 0.4), (3, 0.8), (40, 60.0)])
@@ -30,7 +30,7 @@ def test_retry_after_is_kept_but_never_longer_than_the_maximum() -> None:
 
 @pytest.mark.regression("Knative: delays have no jitter, so that all come back at once")
 def test_jitter_stays_within_its_share() -> None:
-    retry = RetryPolicy(DeliveryPolicy(jitter=0.5, backoff_delay=1), random.Random(7))
+    retry = RetryPolicy(DeliveryPolicy(jitter=0.5, backoff_delay=1), random.Random(7).random)
     delays = [retry.delay(1) for _ in range(200)]
     assert min(delays) >= 0.5
     assert max(delays) <= 1.5
