@@ -103,7 +103,7 @@ async def test_a_crash_repeats_only_what_had_not_ended(
     cut = CutOff(SqliteLeases(four_shards.file))
     dying, heir = RecordingIntake(), SettlingIntake()
     await load.publish(3)
-    async with reading(four_shards.source(cut, FAILOVER), dying) as dead:
+    async with reading(four_shards.source(cut), dying) as dead:
         await dying.until(120)
         for one in dying.deliveries[::2]:
             one.settle(Outcome.DELIVERED)
@@ -111,10 +111,10 @@ async def test_a_crash_repeats_only_what_had_not_ended(
         await until(lambda: cut.writes >= before + 3, 20)  # the first may have been under way
         cut.cut = True
         await dead.stop_reading()
-        async with reading(four_shards.source(timing=FAILOVER), heir):
-            await heir.until(60)
+        async with reading(four_shards.source(), heir):
+            await heir.until(60, timeout=60)
             await load.publish(1)
-            await heir.until(100)
+            await heir.until(100, timeout=60)
     assert records(heir.deliveries[:60]) == records(dying.deliveries[1::2])
     assert len(heir.deliveries) == 100
 
