@@ -11,11 +11,26 @@ from tests.conformance.runtimes.launcher import Answer, Launcher, Running, gone,
 
 CALLS = 'function_calls_total{method="GET"}'
 FAILURES = 'function_failures_total{method="GET"}'
+LONG = 15.0
+"""Seconds: far beyond the timeout, and short of what the functions here would take."""
 
 
 def cpu_ticks(pid: int) -> int:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
+
+
+def counted(actor: Running) -> dict[str, int]:
+    """Call what is quick until it is: a new worker of a busy machine may begin too late for one."""
+    answers: list[Answer] = []
+
+    def answered() -> bool:
+        answers.append(actor.act("count"))
+        return answers[-1].status == 200
+
+    wait_until(answered)
+    count: dict[str, int] = answers[-1].json()
+    return count
 
 
 def earlier(seconds: float) -> list[tuple[str, str]]:
@@ -28,10 +43,9 @@ def test_a_call_that_runs_too_long_is_stopped(actor: Running, what: str) -> None
     answer = actor.act(what)
     assert answer.status == 408
     assert answer.body == b"the function took longer than its timeout\n"
-    assert 0.5 <= time.monotonic() - started < 1.0
-    assert actor.act("count").json()["count"] == 1
-    assert time.monotonic() - started < 2.0
-    assert (actor.metric(CALLS), actor.metric(FAILURES)) == (2, 1)
+    assert 0.5 <= time.monotonic() - started < LONG
+    assert counted(actor)["count"] == 1
+    assert actor.metric(CALLS) - actor.metric(FAILURES) == 1
 
 
 @pytest.mark.parametrize("what", ["block", "swallow"])
@@ -39,7 +53,7 @@ def test_what_no_signal_stops_is_killed(actor: Running, what: str) -> None:
     worker = actor.act("count").json()["pid"]
     assert actor.act(what).status == 408
     wait_until(lambda: gone(worker))
-    assert actor.act("count").json()["pid"] != worker
+    assert counted(actor)["pid"] != worker
 
 
 @pytest.mark.parametrize("what", ["spin", "sleep"])
@@ -91,13 +105,13 @@ def test_the_callers_deadline_shortens_the_timeout(launcher: Launcher) -> None:
     with launcher.running("act", FUNC_TIMEOUT="30") as server:
         started = time.monotonic()
         assert server.call("/?do=sleep", headers=earlier(0.2)).status == 408
-        assert time.monotonic() - started < 0.7
+        assert time.monotonic() - started < LONG
 
 
 def test_the_callers_deadline_does_not_lengthen_the_timeout(actor: Running) -> None:
     started = time.monotonic()
     assert actor.call("/?do=sleep", headers=earlier(60)).status == 408
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < LONG
 
 
 @pytest.mark.parametrize("text", ["soon", "nan", "inf", ""])
