@@ -18,7 +18,6 @@ from tidegate.kube.selection import Selection
 
 GONE = Name("KinesisTrigger", "default", "gone")
 HERE = Name("KinesisTrigger", "default", "here")
-LATER = datetime.now(UTC) + KEPT + timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -32,6 +31,11 @@ async def client() -> AsyncIterator[KubeClient]:
         yield one
 
 
+def later() -> datetime:
+    """Return when what is written now may go."""
+    return datetime.now(UTC) + KEPT + timedelta(minutes=1)
+
+
 async def left(client: KubeClient) -> int:
     return len((await client.list(Selection(LEASES, "default"))).items)
 
@@ -40,10 +44,10 @@ async def test_what_a_trigger_left_is_removed_after_some_days(client: KubeClient
     leftovers = Leftovers(client, "default", lambda name: name == HERE)
     await leftovers.remove(datetime.now(UTC))
     assert await left(client) == 3
-    await leftovers.remove(LATER)
+    await leftovers.remove(later())
     assert await left(client) == 2
 
 
 async def test_what_is_in_use_stays(client: KubeClient) -> None:
-    await Leftovers(client, "default", {GONE, HERE}.__contains__).remove(LATER)
+    await Leftovers(client, "default", {GONE, HERE}.__contains__).remove(later())
     assert await left(client) == 3
