@@ -8,6 +8,13 @@ from typing import Annotated
 
 import typer
 
+from tidegate.cli.cluster.options import ContextOption
+from tidegate.cli.run_options import (
+    AdminPortOption,
+    LogFormatOption,
+    LogLevelOption,
+    ReplicaOption,
+)
 from tidegate.cli.up.options import LogFormat, LogLevel
 
 
@@ -28,12 +35,7 @@ def controller(
             help="Where the Lease is. Default that of the account.",
         ),
     ] = "",
-    name: Annotated[
-        str,
-        typer.Option(
-            envvar="POD_NAME", metavar="NAME", help="This replica. Default the host's name."
-        ),
-    ] = "",
+    name: ReplicaOption = "",
     lease: Annotated[
         str,
         typer.Option(
@@ -57,9 +59,7 @@ def controller(
     host: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Where health and metrics are.")
     ] = "0.0.0.0",
-    admin_port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="N", help="Port of health and metrics.")
-    ] = 8081,
+    admin_port: AdminPortOption = 8081,
     workers: Annotated[
         int,
         typer.Option(min=1, max=64, metavar="N", help="Objects of a kind worked on at a time."),
@@ -73,15 +73,9 @@ def controller(
             help="Reach the cluster from outside, as this file says.",
         ),
     ] = None,
-    context: Annotated[
-        str, typer.Option(metavar="NAME", help="The kubeconfig's context. Default its current one.")
-    ] = "",
-    log_format: Annotated[
-        LogFormat, typer.Option(metavar="FORM", help="text or json.")
-    ] = LogFormat.JSON,
-    log_level: Annotated[
-        LogLevel, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")
-    ] = LogLevel.INFO,
+    context: ContextOption = "",
+    log_format: LogFormatOption = LogFormat.JSON,
+    log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
     """Make the objects of a Kubernetes cluster run: one replica of the controllers.
 

@@ -8,6 +8,16 @@ from typing import Annotated
 
 import typer
 
+from tidegate.cli.cluster.options import ContextOption
+from tidegate.cli.run_options import (
+    AddressOption,
+    AdminPortOption,
+    DrainTimeoutOption,
+    LogFormatOption,
+    LogLevelOption,
+    PortOption,
+    ReplicaOption,
+)
 from tidegate.cli.up.options import LogFormat, LogLevel
 
 
@@ -28,25 +38,16 @@ def gateway(
             help="Where the gateway's Leases are. Default that of its account.",
         ),
     ] = "",
-    name: Annotated[
-        str,
-        typer.Option(
-            envvar="POD_NAME", metavar="NAME", help="This replica. Default the host's name."
-        ),
-    ] = "",
+    name: ReplicaOption = "",
     group: Annotated[
         str,
         typer.Option(
             envvar="TIDEGATE_GROUP", metavar="NAME", help="Replicas of one group share the work."
         ),
     ] = "tidegate",
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where calls come in.")] = "0.0.0.0",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="N", help="Port of calls; 0 is any.")
-    ] = 8080,
-    admin_port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="N", help="Port of health and metrics.")
-    ] = 8081,
+    host: AddressOption = "0.0.0.0",
+    port: PortOption = 8080,
+    admin_port: AdminPortOption = 8081,
     nats: Annotated[
         str,
         typer.Option(
@@ -64,9 +65,7 @@ def gateway(
     workers: Annotated[
         int, typer.Option(min=1, max=64, metavar="N", help="Processes that share the work.")
     ] = 1,
-    drain_timeout: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="For what is in flight on a stop.")
-    ] = 20.0,
+    drain_timeout: DrainTimeoutOption = 20.0,
     endpoints_lag: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="For calls that still come on a stop.")
     ] = 5.0,
@@ -74,15 +73,9 @@ def gateway(
         Path | None,
         typer.Option(metavar="FILE", help="Reach the cluster from outside, as this file says."),
     ] = None,
-    context: Annotated[
-        str, typer.Option(metavar="NAME", help="The kubeconfig's context. Default its current one.")
-    ] = "",
-    log_format: Annotated[
-        LogFormat, typer.Option(metavar="FORM", help="text or json.")
-    ] = LogFormat.JSON,
-    log_level: Annotated[
-        LogLevel, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")
-    ] = LogLevel.INFO,
+    context: ContextOption = "",
+    log_format: LogFormatOption = LogFormat.JSON,
+    log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
     """Run the triggers of a Kubernetes cluster: one replica of the gateway.
 

@@ -8,6 +8,14 @@ from typing import Annotated
 import typer
 
 from tidegate.cli.options import STATE
+from tidegate.cli.run_options import (
+    AddressOption,
+    AdminPortOption,
+    DrainTimeoutOption,
+    LogFormatOption,
+    LogLevelOption,
+    PortOption,
+)
 from tidegate.cli.up.options import LogFormat, LogLevel, UpOptions
 
 
@@ -15,15 +23,9 @@ def up(
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="PATH", help="Files and folders. Default .")
     ] = None,
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where calls come in.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="N", help="Port of calls; 0 is any.")
-    ] = 8080,
-    admin_port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="N", help="Port of health and metrics.")
-    ] = 8081,
+    host: AddressOption = "127.0.0.1",
+    port: PortOption = 8080,
+    admin_port: AdminPortOption = 8081,
     nats: Annotated[
         str, typer.Option(metavar="URL", help="A NATS server to use instead of an own one.")
     ] = "",
@@ -33,15 +35,9 @@ def up(
     workers: Annotated[
         int, typer.Option(min=1, max=64, metavar="N", help="Gateway processes that share the work.")
     ] = 1,
-    drain_timeout: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="For what is in flight on a stop.")
-    ] = 20.0,
-    log_format: Annotated[
-        LogFormat, typer.Option(metavar="FORM", help="text or json.")
-    ] = LogFormat.TEXT,
-    log_level: Annotated[
-        LogLevel, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")
-    ] = LogLevel.INFO,
+    drain_timeout: DrainTimeoutOption = 20.0,
+    log_format: LogFormatOption = LogFormat.TEXT,
+    log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
     """Run the functions and triggers of YAML and JSON files on this machine.
 
