@@ -14,10 +14,8 @@ from gateway.stores.kubernetes_leases import KubernetesLeases
 from gateway.stores.kubernetes_ledger import KubernetesLedger
 from gateway.stores.sqlite import SqliteLedger
 from gateway.workers.messages import ClusterHome, Setup, Standing
-from tidegate.kube.access import Access
 from tidegate.kube.client import connected
-from tidegate.kube.in_cluster import in_cluster
-from tidegate.kube.kubeconfig import from_kubeconfig
+from tidegate.kube.kubeconfig import access_by
 
 
 class ToldProcesses:
@@ -58,7 +56,7 @@ async def opened_stores(setup: Setup) -> AsyncIterator[Stores]:
 
 @asynccontextmanager
 async def _in_cluster(home: ClusterHome) -> AsyncIterator[Stores]:
-    access = await asyncio.to_thread(_access, home)
+    access = await asyncio.to_thread(access_by, home.kubeconfig, home.context)
     async with connected(access) as client:
         processes = ToldProcesses(home.identity)
         ledger = KubernetesLedger(client, home.namespace, processes)
@@ -68,9 +66,3 @@ async def _in_cluster(home: ClusterHome) -> AsyncIterator[Stores]:
         finally:
             giving_back.cancel()
             await asyncio.wait([giving_back])
-
-
-def _access(home: ClusterHome) -> Access:
-    if home.kubeconfig is None:
-        return in_cluster()
-    return from_kubeconfig(home.kubeconfig, home.context)

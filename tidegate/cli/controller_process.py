@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import logging
 import signal
 from dataclasses import dataclass
@@ -12,13 +11,13 @@ from pathlib import Path
 from controllers.app import ControllerApp
 from controllers.settings import ControllerSettings
 from gateway.loop import loop_factory
+from tidegate.cli.cluster.access import access_of_file
 from tidegate.cli.errors import CommandError, ExitCode
 from tidegate.cli.up.console import start_logging
 from tidegate.cli.up.options import LogFormat, LogLevel
 from tidegate.kube.access import Access
 from tidegate.kube.errors import KubeError
 from tidegate.kube.in_cluster import in_cluster
-from tidegate.kube.kubeconfig import from_kubeconfig
 
 logger = logging.getLogger(__name__)
 
@@ -69,12 +68,7 @@ async def _run(options: ControllerOptions) -> None:
 
 
 async def _access(options: ControllerOptions) -> Access:
-    """Say how to reach the cluster; of kubeconfigs the whole, where the library is installed."""
-    file = options.kubeconfig
-    if file is None:
+    """Say how to reach the cluster; no kubeconfig is looked for where none is named."""
+    if options.kubeconfig is None:
         return await asyncio.to_thread(in_cluster)
-    if importlib.util.find_spec("kubernetes_asyncio") is None:
-        return await asyncio.to_thread(from_kubeconfig, file, options.context)
-    from tidegate.kube.config import library_access
-
-    return await library_access(file, options.context)
+    return await access_of_file(options.kubeconfig, options.context)

@@ -29,8 +29,7 @@ from tidegate.cli.up.options import LogFormat, LogLevel
 from tidegate.kube.access import Access
 from tidegate.kube.client import connected
 from tidegate.kube.errors import AccessError
-from tidegate.kube.in_cluster import in_cluster
-from tidegate.kube.kubeconfig import from_kubeconfig
+from tidegate.kube.kubeconfig import access_by
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +67,7 @@ def main(options: GatewayOptions) -> ExitCode:
     """Run until a signal. Raises `CommandError` when it cannot start."""
     console = start_logging(options.log_format, options.log_level)
     try:
-        access = _access(options)
+        access = access_by(options.kubeconfig, options.context)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(_serve(options, access))
     except (AccessError, ConfigError, ValueError) as error:
@@ -78,12 +77,6 @@ def main(options: GatewayOptions) -> ExitCode:
         raise CommandError(f"ended by {group.exceptions[0]!r}") from group
     finally:
         console.close()
-
-
-def _access(options: GatewayOptions) -> Access:
-    if options.kubeconfig is None:
-        return in_cluster()
-    return from_kubeconfig(options.kubeconfig, options.context)
 
 
 async def _serve(options: GatewayOptions, access: Access) -> ExitCode:

@@ -19,6 +19,7 @@ import yaml
 
 from tidegate.kube.access import Access, FileToken, StaticToken, Tokens
 from tidegate.kube.errors import AccessError
+from tidegate.kube.in_cluster import in_cluster
 
 
 def kubeconfig_path(environment: Mapping[str, str] = os.environ) -> Path:
@@ -35,9 +36,21 @@ def from_kubeconfig(path: Path, context: str = "") -> Access:
     return _Reader(path, _load(path)).access(context)
 
 
+def access_by(path: Path | None, context: str = "") -> Access:
+    """Return the access that the kubeconfig at `path` describes, or this pod's without one.
+
+    Reads files: call it in a thread. Raises `AccessError` that says what to change.
+    """
+    return in_cluster() if path is None else from_kubeconfig(path, context)
+
+
 def _load(path: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise AccessError(
+            f"kubeconfig {path}: there is no such file; name another by KUBECONFIG or --kubeconfig"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise AccessError(f"kubeconfig {path}: {error}") from error
     except yaml.YAMLError:

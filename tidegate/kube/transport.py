@@ -172,7 +172,8 @@ def translated(call: Call) -> Iterator[None]:
     except TimeoutError as error:
         raise Unavailable(f"{call}: the API server does not answer in time") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise Unavailable(f"{call}: the API server cannot be reached: {error!r}") from error
+        reason = str(error) or type(error).__name__
+        raise Unavailable(f"{call}: the API server cannot be reached: {reason}") from error
 
 
 def _let_go(response: aiohttp.ClientResponse) -> None:

@@ -164,3 +164,8 @@ def test_the_kubeconfig_is_the_one_of_kubectl() -> None:
     several = os.pathsep.join(["/a/config", "/b/config"])
     assert kubeconfig_path({"KUBECONFIG": several}) == Path("/a/config")
     assert kubeconfig_path({}) == Path.home() / ".kube" / "config"
+
+
+def test_a_kubeconfig_that_is_not_there_is_said_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(AccessError, match="no such file; name another by KUBECONFIG"):
+        from_kubeconfig(tmp_path / "config")

@@ -16,12 +16,19 @@ from tidegate.kube.kubeconfig import from_kubeconfig, kubeconfig_path
 async def cluster_access(kubeconfig: Path | None, context: str) -> Access:
     """Return the access of the kubeconfig, or in a pod without one that of its account.
 
-    Plugins and logins are taken from kubernetes-asyncio where it is installed.
     Raises `AccessError`.
     """
     path = kubeconfig or kubeconfig_path()
     if kubeconfig is None and await asyncio.to_thread(_is_pod_without_file, path):
         return await asyncio.to_thread(in_cluster)
+    return await access_of_file(path, context)
+
+
+async def access_of_file(path: Path, context: str) -> Access:
+    """Return the access of the kubeconfig at `path`. Raises `AccessError`.
+
+    Plugins and logins are taken from kubernetes-asyncio where it is installed.
+    """
     try:
         return await asyncio.to_thread(from_kubeconfig, path, context)
     except AccessError:
