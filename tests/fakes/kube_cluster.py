@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from tests.fakes.kube_server import ADMIN, KubeServer
 from tidegate.kube.access import Access
 from tidegate.kube.client import KubeClient, connected
 from tidegate.kube.objects import Object
-from tidegate.kube.resources import NAMESPACES
+from tidegate.kube.resources import NAMESPACES, Resource
 from tidegate.kube.transport import ClientSettings
 
 
@@ -62,10 +62,19 @@ class RealCluster:
 
 
 @asynccontextmanager
+async def memory_server(resources: Iterable[Resource] = ()) -> AsyncIterator[KubeMemory]:
+    """A double that serves `resources`, too, for the length of the block."""
+    server = KubeMemory()
+    for resource in resources:
+        server.serve(resource)
+    async with server.running():
+        yield server
+
+
+@asynccontextmanager
 async def memory_cluster() -> AsyncIterator[MemoryCluster]:
     """A double for the length of the block."""
-    server = KubeMemory()
-    async with server.running():
+    async with memory_server() as server:
         yield MemoryCluster(server)
 
 

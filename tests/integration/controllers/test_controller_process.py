@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from controllers.reconcilers.function import FUNCTIONS
-from tests.fakes.kube_cluster import new_namespace
+from tests.fakes.kube_cluster import memory_server, new_namespace
 from tests.fakes.kube_memory import KubeMemory
 from tests.fakes.kube_server import ADMIN
 from tests.fakes.nats_server import free_port
@@ -29,10 +29,7 @@ pytestmark = pytest.mark.timeout(120)
 
 @pytest.fixture
 async def memory() -> AsyncIterator[KubeMemory]:
-    server = KubeMemory()
-    for resource in KINDS.values():
-        server.serve(resource)
-    async with server.running():
+    async with memory_server(KINDS.values()) as server:
         yield server
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from controllers.app import ControllerApp
 from controllers.reconcilers.function import FUNCTIONS
-from tests.fakes.kube_cluster import config_map, new_namespace
+from tests.fakes.kube_cluster import config_map, memory_server, new_namespace
 from tests.fakes.kube_memory import KubeMemory
 from tests.support.controllers import (
     PATIENCE,
@@ -23,23 +23,15 @@ from tests.support.controllers import (
     settled,
     surroundings,
 )
-from tidegate.kube.client import KubeClient, connected
+from tidegate.kube.client import KubeClient
 from tidegate.kube.objects import ObjectKey
 from tidegate.kube.resources import CONFIG_MAPS, DEPLOYMENTS
 
 
 @pytest.fixture
 async def memory() -> AsyncIterator[KubeMemory]:
-    server = KubeMemory()
-    server.serve(FUNCTIONS)
-    async with server.running():
+    async with memory_server([FUNCTIONS]) as server:
         yield server
-
-
-@pytest.fixture
-async def client(memory: KubeMemory) -> AsyncIterator[KubeClient]:
-    async with connected(memory.access()) as one:
-        yield one
 
 
 async def _configure(client: KubeClient, namespace: str, **entries: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from controllers import drift
 from controllers.app import ControllerApp
 from controllers.reconcilers.function import FUNCTIONS
-from tests.fakes.kube_cluster import new_namespace
+from tests.fakes.kube_cluster import memory_server, new_namespace
 from tests.fakes.kube_memory import KubeMemory
 from tests.support.controllers import (
     PATIENCE,
@@ -29,7 +29,7 @@ from tests.support.controllers import (
 )
 from tests.support.functions import container
 from tests.support.waiting import until
-from tidegate.kube.client import KubeClient, connected
+from tidegate.kube.client import KubeClient
 from tidegate.kube.objects import Object, ObjectKey
 from tidegate.kube.resources import (
     CONFIG_MAPS,
@@ -44,16 +44,8 @@ SCALED: Object = {"spec": {"minReplicas": 2, "maxReplicas": 4}}
 
 @pytest.fixture
 async def memory() -> AsyncIterator[KubeMemory]:
-    server = KubeMemory()
-    server.serve(FUNCTIONS)
-    async with server.running():
+    async with memory_server([FUNCTIONS]) as server:
         yield server
-
-
-@pytest.fixture
-async def client(memory: KubeMemory) -> AsyncIterator[KubeClient]:
-    async with connected(memory.access()) as one:
-        yield one
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from controllers.app import ControllerApp
 from controllers.kinds import HTTP_ROUTES, OWN
 from controllers.settings import ControllerSettings, GatewaySettings, LeaseSettings, ReportSettings
 from controllers.triggers import trigger_controllers
-from tests.fakes.kube_cluster import new_namespace
+from tests.fakes.kube_cluster import memory_server, new_namespace
 from tests.fakes.kube_memory import KubeMemory
 from tests.support.controllers import (
     ELECTION,
@@ -28,7 +28,7 @@ from tests.support.controllers import (
     surroundings,
 )
 from tests.support.triggers import until_gone, until_says, write
-from tidegate.kube.client import KubeClient, connected
+from tidegate.kube.client import KubeClient
 from tidegate.kube.objects import Object, ObjectKey, version_of
 from tidegate.kube.resources import CRON_JOBS, ENDPOINT_SLICES, INGRESSES, SERVICES
 from tidegate.kube.selection import Selection
@@ -41,17 +41,8 @@ SELECTOR = {"matchLabels": {"function": "stock"}}
 
 @pytest.fixture
 async def memory() -> AsyncIterator[KubeMemory]:
-    server = KubeMemory()
-    for resource in OWN.values():
-        server.serve(resource)
-    async with server.running():
+    async with memory_server(OWN.values()) as server:
         yield server
-
-
-@pytest.fixture
-async def client(memory: KubeMemory) -> AsyncIterator[KubeClient]:
-    async with connected(memory.access()) as one:
-        yield one
 
 
 @pytest.fixture
