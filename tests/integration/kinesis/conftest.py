@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.aws_proxy import AwsProxy
 from tests.fakes.dynamodb_server import DynamoDbServer
 from tests.fakes.installed import NotToBeHad
 from tests.fakes.kinesis_server import KinesisServer, Operator
 from tests.support.kinesis import StreamOfTests
+from tests.support.load import Load
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +55,23 @@ async def stream(
     """A stream of one shard."""
     await operator.create("orders")
     yield StreamOfTests(server, tmp_path / "leases.sqlite")
+
+
+@pytest.fixture
+async def proxy(stream: StreamOfTests) -> AsyncIterator[AwsProxy]:
+    """What stands before the emulator, and fails when it is told to."""
+    one = AwsProxy(stream.server.url)
+    async with one.running():
+        yield one
+
+
+@pytest.fixture
+def proxied(stream: StreamOfTests, proxy: AwsProxy) -> StreamOfTests:
+    """The stream, as it is seen through the proxy."""
+    return replace(stream, endpoint=proxy.url)
+
+
+@pytest.fixture
+def load(stream: StreamOfTests, operator: Operator) -> Load:
+    """Records for the stream, which may be checked."""
+    return Load(operator, stream.name)

@@ -14,25 +14,13 @@ from gateway.settings import LifecycleSettings
 from tests.fakes.aws_proxy import AwsProxy
 from tests.fakes.function_server import function_server
 from tests.fakes.identity_server import ROLE, IdentityServer
-from tests.fakes.kinesis_server import KEYS, Operator
+from tests.fakes.kinesis_server import KEYS
 from tests.support.gateways import DictSecrets, Running, running_gateway
 from tests.support.kinesis import SECRETS, StreamOfTests
 from tests.support.kinesis_gateway import at, delivered, on_a_laptop, refusal, trigger
 from tests.support.load import Load
 from tests.support.waiting import until
 from tidegate.api.subscription import KinesisStream
-
-
-@pytest.fixture
-async def proxy(stream: StreamOfTests) -> AsyncIterator[AwsProxy]:
-    one = AwsProxy(stream.server.url)
-    async with one.running():
-        yield one
-
-
-@pytest.fixture
-def load(stream: StreamOfTests, operator: Operator) -> Load:
-    return Load(operator, stream.name)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
@@ -28,24 +28,6 @@ from tests.support.waiting import until
 
 PATIENT = replace(FAST.pace, patience=60)
 """For a machine on which calls may run out of time by themselves."""
-
-
-@pytest.fixture
-async def proxy(stream: StreamOfTests) -> AsyncIterator[AwsProxy]:
-    one = AwsProxy(stream.server.url)
-    async with one.running():
-        yield one
-
-
-@pytest.fixture
-def proxied(stream: StreamOfTests, proxy: AwsProxy) -> StreamOfTests:
-    """The stream, as it is seen through the proxy."""
-    return replace(stream, endpoint=proxy.url)
-
-
-@pytest.fixture
-def load(stream: StreamOfTests, operator: Operator) -> Load:
-    return Load(operator, stream.name)
 
 
 async def failed(one: Reading) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -22,24 +21,6 @@ from tests.support.load import Load, assert_in_order
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-async def proxy(stream: StreamOfTests) -> AsyncIterator[AwsProxy]:
-    one = AwsProxy(stream.server.url)
-    async with one.running():
-        yield one
-
-
-@pytest.fixture
-def proxied(stream: StreamOfTests, proxy: AwsProxy) -> StreamOfTests:
-    """The stream, as it is seen through the proxy."""
-    return replace(stream, endpoint=proxy.url)
-
-
-@pytest.fixture
-def load(stream: StreamOfTests, operator: Operator) -> Load:
-    return Load(operator, stream.name)
 
 
 @pytest.mark.regression("aiobotocore: a client has ten connections, and the eleventh shard stalls")
