@@ -1,11 +1,35 @@
 """The lanes of the runtime contract."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.conformance.runtimes.launcher import LANES, Lane, Launcher, Running
+from tests.conformance.runtimes.lanes import LANES, Lane
+from tests.conformance.runtimes.launcher import Launcher, Running
+
+HANDLERS = {"echo": None, "reply": None, "reply_async": "async", "parts_async": "async"}
+"""The functions that the vectors call, and what a language needs for them."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what a lane's language has no notion of."""
+    beyond = [item for item in items if _needed(item) & _lane(item).cannot]
+    if beyond:
+        config.hook.pytest_deselected(items=beyond)
+        items[:] = [item for item in items if item not in beyond]
+
+
+def _lane(item: pytest.Item) -> Lane:
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    lane = params.get("lane")
+    return lane if isinstance(lane, Lane) else LANES[0]
+
+
+def _needed(item: pytest.Item) -> set[str]:
+    """The abilities that a test asks for by its marker, and its parameters by their own."""
+    return {str(mark.args[0]) for mark in item.iter_markers("needs")}
 
 
 @pytest.fixture(scope="session", params=LANES, ids=lambda lane: lane.name)
@@ -18,26 +42,31 @@ def lane(request: pytest.FixtureRequest) -> Lane:
 
 
 @pytest.fixture(scope="session")
-def shared_launcher(lane: Lane, tmp_path_factory: pytest.TempPathFactory) -> Launcher:
-    """Starts servers that tests share."""
-    return Launcher(lane, tmp_path_factory.mktemp(lane.name))
-
-
-@pytest.fixture
-def launcher(lane: Lane, tmp_path: Path) -> Launcher:
-    """Starts servers of this test's own."""
-    return Launcher(lane, tmp_path)
+def builds(lane: Lane, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a compiled lane keeps what it has built."""
+    return tmp_path_factory.mktemp(f"{lane.name}-builds")
 
 
 @pytest.fixture(scope="session")
-def vector_servers(shared_launcher: Launcher) -> Iterator[dict[str, Running]]:
+def shared_launcher(lane: Lane, builds: Path, tmp_path_factory: pytest.TempPathFactory) -> Launcher:
+    """Starts servers that tests share."""
+    return Launcher(lane, tmp_path_factory.mktemp(lane.name), builds)
+
+
+@pytest.fixture
+def launcher(lane: Lane, builds: Path, tmp_path: Path) -> Launcher:
+    """Starts servers of this test's own."""
+    return Launcher(lane, tmp_path, builds)
+
+
+@pytest.fixture(scope="session")
+def vector_servers(lane: Lane, shared_launcher: Launcher) -> Iterator[dict[str, Running]]:
     """One server per function that the vectors call."""
-    handlers = ("echo", "reply", "reply_async", "parts_async")
-    contexts = {handler: shared_launcher.running(handler) for handler in handlers}
-    servers = {handler: context.__enter__() for handler, context in contexts.items()}
-    yield servers
-    for context in contexts.values():
-        context.__exit__(None, None, None)
+    handlers = [handler for handler, needed in HANDLERS.items() if needed not in lane.cannot]
+    with ExitStack() as servers:
+        yield {
+            handler: servers.enter_context(shared_launcher.running(handler)) for handler in handlers
+        }
 
 
 @pytest.fixture

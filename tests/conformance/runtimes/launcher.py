@@ -4,41 +4,19 @@ import base64
 import http.client
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from runtimes.catalog import PYTHON_SERVER
+from tests.conformance.runtimes.lanes import Lane
 
-HERE = Path(__file__).parent
 DEADLINE = 10.0
-
-
-@dataclass(frozen=True)
-class Lane:
-    """One language of the suite: its command, and the folder of its functions."""
-
-    name: str
-    command: tuple[str, ...]
-    functions: Path
-
-    @property
-    def missing(self) -> str | None:
-        """Why the lane is left out, if it is."""
-        if shutil.which(self.command[0]) is None:
-            return f"{self.name}: there is no {self.command[0]} on this machine"
-        return None
-
-
-LANES = (Lane("python", (sys.executable, str(PYTHON_SERVER)), HERE / "functions" / "python"),)
 
 
 @dataclass
@@ -116,12 +94,21 @@ class Running:
         return [int(pid) for pid in Path(path).read_text().split()]
 
 
+class Ending(NamedTuple):
+    """An exit code, and the lines on stderr before it."""
+
+    code: int
+    lines: list[str]
+
+
 class Launcher:
     """Starts servers of one lane, and ends them all."""
 
-    def __init__(self, lane: Lane, folder: Path) -> None:
+    def __init__(self, lane: Lane, folder: Path, builds: Path) -> None:
+        """`folder` is for what servers write, `builds` for what compiled lanes keep."""
         self._lane = lane
         self._folder = folder
+        self._builds = builds
         self._count = 0
 
     @contextmanager
@@ -137,7 +124,7 @@ class Launcher:
         folder = self._folder / f"server-{self._count}"
         self._count += 1
         folder.mkdir()
-        process = self.spawn(folder, {"MOD_NAME": module, "FUNC_HANDLER": handler, **env})
+        process = self.spawn(folder, module, handler, env)
         server = Running(process, 0, folder)
         try:
             wait_until((folder / "port").exists, process)
@@ -149,33 +136,36 @@ class Launcher:
             process.kill()
             process.wait(DEADLINE)
 
-    def spawn(self, folder: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
-        """The server process, whatever comes of it."""
+    def spawn(
+        self, folder: Path, module: str, handler: str, env: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
+        """The server process, whatever comes of it; an empty name is not given to it."""
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        served = self._lane.served(module, handler, self._builds)
         defaults = {
-            "KUBELESS_INSTALL_VOLUME": str(self._lane.functions),
+            "MOD_NAME": module,
+            "FUNC_HANDLER": handler and self._lane.entry(handler),
             "FUNC_HOST": "127.0.0.1",
             "FUNC_PORT": "0",
             "FUNC_PORT_FILE": str(folder / "port"),
             "FUNC_TIMEOUT": "10",
         }
+        environment = {**inherited, **defaults, **served.env, **env}
         with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
-            return subprocess.Popen(
-                self._lane.command, env={**inherited, **defaults, **env}, stdout=out, stderr=err
-            )
+            return subprocess.Popen(served.command, env=environment, stdout=out, stderr=err)
 
-    def ending(self, **env: str) -> tuple[int, list[str]]:
-        """The exit code of a server that cannot run, and its lines on stderr."""
+    def ending(self, handler: str, *, module: str = "contract", **env: str) -> Ending:
+        """How a server that cannot run ends."""
         folder = self._folder / f"server-{self._count}"
         self._count += 1
         folder.mkdir()
-        process = self.spawn(folder, env)
+        process = self.spawn(folder, module, handler, env)
         try:
             code = process.wait(DEADLINE)
         finally:
             process.kill()
             process.wait()
-        return code, (folder / "stderr").read_text().splitlines()
+        return Ending(code, (folder / "stderr").read_text().splitlines())
 
 
 def wait_until(holds: Callable[[], bool], process: subprocess.Popen[bytes] | None = None) -> None:

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.runtimes.lanes import Lane
 from tests.conformance.runtimes.launcher import Answer, Launcher, Running, gone, wait_until
 
 CALLS = 'function_calls_total{method="GET"}'
 FAILURES = 'function_failures_total{method="GET"}'
+BLOCK = pytest.param("block", marks=pytest.mark.needs("block"))
+SWALLOW = pytest.param("swallow", marks=pytest.mark.needs("swallow"))
 LONG = 15.0
 """Seconds: far beyond the timeout, and short of what the functions here would take."""
 
@@ -37,7 +40,7 @@ def earlier(seconds: float) -> list[tuple[str, str]]:
     return [("x-tidegate-deadline", f"{time.time() + seconds:.6f}")]
 
 
-@pytest.mark.parametrize("what", ["spin", "sleep", "block", "swallow"])
+@pytest.mark.parametrize("what", ["spin", "sleep", BLOCK, SWALLOW])
 def test_a_call_that_runs_too_long_is_stopped(actor: Running, what: str) -> None:
     started = time.monotonic()
     answer = actor.act(what)
@@ -48,7 +51,7 @@ def test_a_call_that_runs_too_long_is_stopped(actor: Running, what: str) -> None
     assert actor.metric(CALLS) - actor.metric(FAILURES) == 1
 
 
-@pytest.mark.parametrize("what", ["block", "swallow"])
+@pytest.mark.parametrize("what", [BLOCK, SWALLOW])
 def test_what_no_signal_stops_is_killed(actor: Running, what: str) -> None:
     worker = actor.act("count").json()["pid"]
     assert actor.act(what).status == 408
@@ -56,6 +59,7 @@ def test_what_no_signal_stops_is_killed(actor: Running, what: str) -> None:
     assert counted(actor)["pid"] != worker
 
 
+@pytest.mark.needs("unwind")
 @pytest.mark.parametrize("what", ["spin", "sleep"])
 def test_a_stopped_call_leaves_its_modules_state(actor: Running, what: str) -> None:
     before = actor.act("count").json()
@@ -67,12 +71,13 @@ def test_a_stopped_call_leaves_its_modules_state(actor: Running, what: str) -> N
     assert cpu_ticks(after["pid"]) - ticks <= 2
 
 
+@pytest.mark.needs("unwind")
 def test_a_stopped_call_runs_its_finally_blocks(actor: Running, tmp_path: Path) -> None:
     assert actor.act("nap", file=tmp_path / "nap", seconds=60).status == 408
     wait_until((tmp_path / "nap.unwound").exists)
 
 
-@pytest.mark.parametrize("what", ["spin", "block", "swallow"])
+@pytest.mark.parametrize("what", ["spin", BLOCK, SWALLOW])
 def test_other_calls_survive_a_stopped_one(launcher: Launcher, tmp_path: Path, what: str) -> None:
     with launcher.running("act") as server, ThreadPoolExecutor(2) as pool:
         bad = pool.submit(server.call, f"/?do={what}", headers=earlier(0.4))
@@ -82,6 +87,7 @@ def test_other_calls_survive_a_stopped_one(launcher: Launcher, tmp_path: Path, w
         assert other.result().body == b"awake"
 
 
+@pytest.mark.needs("async")
 def test_an_async_call_that_hangs_is_stopped_and_others_go_on(async_actor: Running) -> None:
     pid = async_actor.act("count").json()["pid"]
     with ThreadPoolExecutor(2) as pool:
@@ -92,6 +98,7 @@ def test_an_async_call_that_hangs_is_stopped_and_others_go_on(async_actor: Runni
     assert async_actor.act("count").json() == {"count": 2, "pid": pid}
 
 
+@pytest.mark.needs("async")
 @pytest.mark.parametrize("what", ["swallow", "spin"])
 def test_an_async_call_that_does_not_end_costs_its_worker(async_actor: Running, what: str) -> None:
     worker = async_actor.act("count").json()["pid"]
@@ -124,7 +131,7 @@ def test_a_call_that_comes_too_late_does_not_run(actor: Running) -> None:
     assert actor.act("count").json()["count"] == 1
 
 
-def test_the_context_tells_timeout_and_deadline(launcher: Launcher) -> None:
+def test_the_context_tells_timeout_and_deadline(launcher: Launcher, lane: Lane) -> None:
     env = {
         "FUNC_RUNTIME": "python3.11",
         "FUNC_MEMORY_LIMIT": "128Mi",
@@ -135,7 +142,7 @@ def test_the_context_tells_timeout_and_deadline(launcher: Launcher) -> None:
         context = server.call().json()
         assert time.time() < context.pop("deadline") < time.time() + 12.5
         assert context == {
-            "function-name": "context",
+            "function-name": lane.entry("context"),
             "timeout": 12.5,
             "runtime": "python3.11",
             "memory-limit": "128Mi",

@@ -13,7 +13,13 @@ VECTORS = json.loads((HERE / "vectors.json").read_text())
 CONTRACT = (HERE.parents[2] / "runtimes" / "contract.md").read_text()
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["id"])
+def parameter(vector: dict[str, Any]) -> Any:
+    """A vector with the abilities that it needs, as a test's parameter."""
+    marks = [pytest.mark.needs(ability) for ability in vector.get("needs", [])]
+    return pytest.param(vector, id=vector["id"], marks=marks)
+
+
+@pytest.mark.parametrize("vector", [parameter(vector) for vector in VECTORS])
 def test_a_vector_holds(vector_servers: dict[str, Running], vector: dict[str, Any]) -> None:
     sent = vector["request"]
     answer = vector_servers[vector["handler"]].call(

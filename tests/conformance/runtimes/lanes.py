@@ -1,0 +1,75 @@
+"""The languages of the suite: what starts each server, and what each language has no notion of."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runtimes.catalog import PYTHON_SERVER
+
+FUNCTIONS = Path(__file__).parent / "functions"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The command of a server, and the variables that tell it where its function is."""
+
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+Build = Callable[[Path, str, str], Served]
+"""From a folder to keep builds in, a module and an entry to a server that was built for them,
+once per folder and entry."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One language. `build` makes a server that has its function compiled in; without it
+    `command` loads the files of `functions/<name>`."""
+
+    name: str
+    command: tuple[str, ...]
+    suffix: str
+    failure: str
+    """What the log calls the suite's own failure: the kind of error and its text."""
+
+    entry: Callable[[str], str] = lambda handler: handler
+    """From the suite's name of a function to that in the language: Go's are capitalised."""
+
+    cannot: frozenset[str] = frozenset()
+    """Of: async, block, catch exit, crash, fork, load, raise answers, swallow, unwind. What the
+    language has no notion of; the suite leaves those tests out."""
+
+    build: Build | None = None
+    programs: tuple[str, ...] = field(default=())
+    """What must be on PATH beside the command."""
+
+    @property
+    def functions(self) -> Path:
+        """The folder of the suite's functions in this language."""
+        return FUNCTIONS / self.name
+
+    @property
+    def missing(self) -> str | None:
+        """Why the lane is left out, if it is."""
+        for program in (*self.command[:1], *self.programs):
+            if shutil.which(program) is None:
+                return f"{self.name}: there is no {program} on this machine"
+        return None
+
+    def served(self, module: str, handler: str, builds: Path) -> Served:
+        """What starts a server for one of the suite's functions."""
+        if self.build is not None:
+            return self.build(builds, module, self.entry(handler))
+        return Served(self.command, {"KUBELESS_INSTALL_VOLUME": str(self.functions)})
+
+
+PYTHON = Lane(
+    "python", (sys.executable, str(PYTHON_SERVER)), ".py", failure="ValueError: the reason"
+)
+
+LANES = (PYTHON,)
