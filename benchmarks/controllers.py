@@ -26,7 +26,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.fakes.kube_binaries import kube_binaries
 from tests.fakes.kube_server import ADMIN, KubeServer
-from tests.fakes.nats_server import free_port
+from tests.fakes.ports import free_port
 from tests.support.controllers import function_object, roll_out
 from tests.support.definitions import KINDS, install
 from tidegate.kube.client import KubeClient, connected

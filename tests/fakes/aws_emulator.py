@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.fakes.nats_server import free_port
+from tests.fakes.ports import free_port
 
 STARTS = 3
 """Another process may take the port between our choice and the emulator's."""

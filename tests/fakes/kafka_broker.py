@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import fcntl
 import os
-import random
 import shutil
 import signal
-import socket
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import run
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
 from tests.fakes.kafka_guards import Guards
+from tests.fakes.ports import free_port
 
 KAFKA_VERSION = "3.9.1"
 PATIENCE = 150.0
@@ -39,24 +39,12 @@ _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 """
 
 
-def quiet_port() -> int:
-    """Return a free port below those that outgoing connections get.
-
-    A broker may bind it half a minute later; one of the others would often be taken by then.
-    """
-    while True:
-        port = random.randrange(10_000, 32_000)
-        with socket.socket() as one, suppress(OSError):
-            one.bind(("127.0.0.1", port))
-            return port
-
-
 class KafkaBroker:
     """One process that speaks Kafka's protocol. It keeps its port over `kill` and `start`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = quiet_port()
+        self.port = free_port()
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -198,10 +186,10 @@ class ApacheKafka(KafkaBroker):
 
     def __init__(self, folder: Path, guards: Guards | None = None) -> None:
         super().__init__(folder)
-        self.controller = f"127.0.0.1:{quiet_port()}"
+        self.controller = f"127.0.0.1:{free_port()}"
         self.place = Place(1, f"1@{self.controller}", new_cluster())
-        self.login_address = f"127.0.0.1:{quiet_port()}"
-        self.certificate_address = f"127.0.0.1:{quiet_port()}"
+        self.login_address = f"127.0.0.1:{free_port()}"
+        self.certificate_address = f"127.0.0.1:{free_port()}"
         self._guards = guards or Guards()
 
     @staticmethod
@@ -273,12 +261,22 @@ async def kafka_jars() -> Path:
     folder = cache / "tidegate-tests" / f"kafka-{KAFKA_VERSION}"
     done = folder / "complete"
     if not done.exists():
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        (folder / "pom.xml").write_text(_POM)
-        maven = ("mvn", "-q", "-B", "-f", str(folder / "pom.xml"))
-        await _run(*maven, "dependency:copy-dependencies", f"-DoutputDirectory={folder / 'jars'}")
-        done.touch()
+        await asyncio.to_thread(_fetch, folder, done)
     return folder / "jars"
+
+
+def _fetch(folder: Path, done: Path) -> None:
+    """Let one process of tests fetch, and the others wait for it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pom = folder / "pom.xml"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if done.exists():
+            return
+        pom.write_text(_POM)
+        command = ("mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies")
+        run([*command, f"-DoutputDirectory={folder / 'jars'}"], check=True, timeout=2 * PATIENCE)
+        done.touch()
 
 
 async def _tool(name: str, *arguments: str) -> None:

@@ -13,7 +13,7 @@ from aiobotocore.session import AioSession
 
 from tests.fakes.aws_emulator import Emulator, Program
 from tests.fakes.installed import node_package
-from tests.fakes.nats_server import free_port
+from tests.fakes.ports import free_port
 
 HERE = Path(__file__).parent / "kinesis"
 REGION = "eu-west-1"

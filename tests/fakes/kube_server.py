@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.fakes.kube_binaries import KubeBinaries
-from tests.fakes.nats_server import free_port
+from tests.fakes.ports import free_port
 from tidegate.kube.access import Access, StaticToken
 
 ADMIN = "admin-token"

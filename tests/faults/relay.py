@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from tests.fakes.nats_server import free_port
+from tests.fakes.ports import free_port
 
 _CHUNK = 1 << 16
 

@@ -16,7 +16,7 @@ import yaml
 
 from tests.fakes.kube_cluster import new_namespace
 from tests.fakes.kube_server import KubeServer
-from tests.fakes.nats_server import free_port
+from tests.fakes.ports import free_port
 from tests.kube.accounts import token_of
 from tidegate.cli.cluster.bundle import Variant, bundle
 from tidegate.cli.cluster.install import install

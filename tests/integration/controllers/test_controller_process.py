@@ -17,7 +17,7 @@ from controllers.reconcilers.function import FUNCTIONS
 from tests.fakes.kube_cluster import memory_server, new_namespace
 from tests.fakes.kube_memory import KubeMemory
 from tests.fakes.kube_server import ADMIN
-from tests.fakes.nats_server import free_port
+from tests.fakes.ports import free_port
 from tests.support.controllers import PATIENCE, eventually, function_object, function_with
 from tests.support.definitions import KINDS
 from tidegate.kube.client import KubeClient, connected

@@ -11,7 +11,7 @@ from aiokafka.admin import NewPartitions, RecordsToDelete
 
 from gateway.errors import ConfigError, SourceUnavailable
 from tests.fakes.kafka_broker import AdminClient
-from tests.fakes.nats_server import free_port
+from tests.fakes.ports import free_port
 from tests.integration.kafka.bench import Bench, unique
 
 

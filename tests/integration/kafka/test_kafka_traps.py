@@ -14,7 +14,7 @@ from gateway.errors import ConfigError
 from gateway.settings import LifecycleSettings, Settings
 from tests.fakes.function_server import function_server
 from tests.fakes.kafka_broker import TansuBroker
-from tests.fakes.nats_server import free_port
+from tests.fakes.ports import free_port
 from tests.integration.kafka.bench import PATIENCE, Bench
 from tests.support.gateways import running_gateway
 from tests.support.waiting import until

@@ -13,7 +13,8 @@ from gateway.errors import AttemptTimeout, SinkUnavailable, SourceUnavailable
 from gateway.nats.connection import Connection, Server
 from gateway.settings import LimitSettings
 from gateway.sources.nats.core import CoreReader
-from tests.fakes.nats_server import NatsServer, free_port
+from tests.fakes.nats_server import NatsServer
+from tests.fakes.ports import free_port
 from tests.integration.nats.bench import Bench, RecordingIntake, Running, core
 from tests.support.waiting import until
 

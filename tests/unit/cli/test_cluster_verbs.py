@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.fakes.kube_memory import KubeMemory
-from tests.fakes.nats_server import free_port
+from tests.fakes.ports import free_port
 from tests.support.waiting import until
 from tidegate.cli.app import app
 from tidegate.cli.cluster.bundle import Variant, bundle, resource_of

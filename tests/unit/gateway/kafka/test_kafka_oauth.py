@@ -20,7 +20,7 @@ from gateway.kafka.oauth import (
     TokenRefused,
     TokenUnavailable,
 )
-from tests.fakes.nats_server import free_port
+from tests.fakes.ports import free_port
 from tests.fakes.token_server import Answer, TokenServer, json_answer, token_server
 
 
