@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
+from xdist.remote import Producer
 
 from tests.fakes.installed import NotToBeHad
 from tests.fakes.kube_binaries import kube_binaries
 from tests.fakes.kube_server import KubeServer
 from tests.lanes import Lanes
+from tests.spread import Spread, in_order
 
 # looptime asks for the current loop in synchronous tests too; without this, the policy would
 # make one that nobody closes.
@@ -21,6 +23,18 @@ asyncio.set_event_loop(None)
 def pytest_configure(config: pytest.Config) -> None:
     """Have the run end with the table of lanes."""
     config.pluginmanager.register(Lanes(), "lanes")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Spread:
+    """Spread a run in several processes by unit."""
+    return Spread(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Bring the tests into the order in which several processes should take them."""
+    if hasattr(config, "workerinput"):
+        items[:] = in_order(items)
 
 
 @pytest.fixture(autouse=True)

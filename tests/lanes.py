@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 import pytest
+from xdist.workermanage import WorkerController
 
 
 @dataclass(slots=True)
@@ -25,6 +26,7 @@ class Lane:
 
 
 NOTE = "lane"
+LEFT_OUT = "left out of lanes"
 NAMES = ("passed", "failed", "skipped", "left out")
 
 
@@ -57,6 +59,24 @@ class Lanes:
             lane.counts["left out"] += 1
             if item.get_closest_marker("slow"):
                 lane.reasons.add("slow: run them with make slow")
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Tell the process that collects what several have run what was left out here."""
+        said = getattr(session.config, "workeroutput", None)
+        if said is not None:
+            said[LEFT_OUT] = {
+                name: (lane.counts["left out"], sorted(lane.reasons))
+                for name, lane in self._lanes.items()
+                if lane.counts["left out"]
+            }
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: WorkerController) -> None:
+        """Take over what one of them left out: each leaves out the same."""
+        for name, (count, reasons) in getattr(node, "workeroutput", {}).get(LEFT_OUT, {}).items():
+            lane = self._lanes[name]
+            lane.counts["left out"] = count
+            lane.reasons.update(reasons)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the table."""
