@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 PYTHON_SERVER = Path(__file__).parent / "python" / "server.py"
+EXEC_SERVER = Path(__file__).parent / "exec" / "server.py"
 
 FUNCTION_FOLDER = "/kubeless"
 """Where a pod finds the function; the laptop sets KUBELESS_INSTALL_VOLUME to its own folder."""

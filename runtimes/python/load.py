@@ -8,6 +8,11 @@ from types import ModuleType
 from typing import Any
 
 Function = Callable[[dict[str, Any], dict[str, Any]], Any]
+Loader = Callable[[str, str, str], Function]
+"""From a folder, a module and a handler to the function; raises LoadError."""
+
+SERVERS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
+"""This server's folder, and of those that are built on it."""
 
 _CO_COROUTINE = 0x80
 _CO_ASYNC_GENERATOR = 0x200
@@ -76,16 +81,18 @@ def one_line(error: BaseException) -> str:
 
 
 def write_traceback(error: BaseException) -> None:
-    """The error's traceback on stderr, from the function's own code on."""
+    """The error's traceback on stderr, from the function's own code on; nothing without any."""
     import traceback  # only failures pay for it
 
     inner = error.__traceback__
     while inner is not None and own_frame(inner.tb_frame.f_code.co_filename):
         inner = inner.tb_next
+    if inner is None:
+        return
     sys.stderr.write("".join(traceback.format_exception(type(error), error, inner)))
     sys.stderr.flush()
 
 
 def own_frame(filename: str) -> bool:
     """Whether a frame is the server's or the import machinery's."""
-    return filename.startswith("<frozen") or os.path.dirname(filename) == os.path.dirname(__file__)
+    return filename.startswith("<frozen") or filename.startswith(SERVERS)

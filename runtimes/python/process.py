@@ -8,7 +8,8 @@ import sys
 
 from .channel import INTERRUPT
 
-SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "server.py")
+SCRIPT = os.path.abspath(sys.argv[0])
+"""The server itself: its workers are other runs of it."""
 
 
 class WorkerProcess:

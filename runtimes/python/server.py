@@ -8,23 +8,26 @@ from types import ModuleType
 PACKAGE = "tidegate_runtime"
 
 
-def main(arguments: list[str]) -> int:
-    """Run the front, or with `--worker` one worker of it, and return the exit code."""
-    name_the_folder(os.path.dirname(os.path.abspath(__file__)))
-    role = "worker" if arguments[:1] == ["--worker"] else "start"
+def main(arguments: list[str], worker: str = "python.worker") -> int:
+    """Run the front, or with `--worker` one worker of it, and return the exit code.
+
+    A server that is built on this one, in a folder beside it, names its own `worker`.
+    """
+    name_the_folder(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    role = worker if arguments[:1] == ["--worker"] else "python.start"
     code: int = import_module(f"{PACKAGE}.{role}").main(arguments[1:])
     return code
 
 
 def name_the_folder(folder: str) -> None:
-    """Make the folder importable as a package, and its files invisible to `import` in a function.
+    """Make the folder above importable as a package, and its files invisible to other imports.
 
     A script's folder heads sys.path: a function's `import metrics` would find ours.
     """
     package = ModuleType(PACKAGE)
     package.__path__ = [folder]
     sys.modules[PACKAGE] = package
-    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != folder]
+    del sys.path[0]
 
 
 if __name__ == "__main__":

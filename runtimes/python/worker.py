@@ -18,7 +18,7 @@ from typing import Any
 from . import channel
 from .answer import Answer, answer_from_result, encode_part, is_response
 from .event import BadData, context_of, event_from_request
-from .load import Function, LoadError, is_concurrent, load, write_traceback
+from .load import Function, Loader, LoadError, is_concurrent, load, write_traceback
 from .replies import WHOLE_LIMIT, bad_data, chunks, failed, interrupted, leave_if_forked
 from .settings import LOAD_FAILED, Settings, settings_from_env
 
@@ -29,7 +29,7 @@ class Interrupted(BaseException):
     """The call's time is over: raised inside the function, beyond `except Exception`."""
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], load: Loader = load) -> int:
     """Load the function, say so, and answer calls until the front closes the channel."""
     own_end = socket.socket(fileno=int(arguments[0]))
     end_with(int(arguments[1]))

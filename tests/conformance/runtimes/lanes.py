@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runtimes.catalog import PYTHON_SERVER
+from runtimes.catalog import EXEC_SERVER, PYTHON_SERVER
 
 FUNCTIONS = Path(__file__).parent / "functions"
 
@@ -41,8 +41,8 @@ class Lane:
     """From the suite's name of a function to that in the language: Go's are capitalised."""
 
     cannot: frozenset[str] = frozenset()
-    """Of: async, block, catch exit, crash, fork, load, raise answers, swallow, unwind. What the
-    language has no notion of; the suite leaves those tests out."""
+    """What the language has no notion of, whose tests are left out. Of: async, block, catch exit,
+    crash, fork, import, print, raise answers, state, swallow, trace, unwind."""
 
     build: Build | None = None
     programs: tuple[str, ...] = field(default=())
@@ -72,4 +72,25 @@ PYTHON = Lane(
     "python", (sys.executable, str(PYTHON_SERVER)), ".py", failure="ValueError: the reason"
 )
 
-LANES = (PYTHON,)
+EXEC = Lane(
+    "exec",
+    (sys.executable, str(EXEC_SERVER)),
+    "",
+    failure="ProgramFailed: contract exited with code 1",
+    cannot=frozenset(
+        (
+            "async",
+            "block",
+            "catch exit",
+            "fork",
+            "import",
+            "print",
+            "raise answers",
+            "state",
+            "trace",
+        )
+    ),
+    programs=("perl",),
+)
+
+LANES = (PYTHON, EXEC)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -88,10 +88,9 @@ class Running:
         """Ask the server to stop."""
         self.process.send_signal(signal.SIGTERM)
 
-    def children(self) -> list[int]:
-        """The server's processes beside itself."""
-        path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
-        return [int(pid) for pid in Path(path).read_text().split()]
+    def descendants(self) -> list[int]:
+        """The server's processes beside itself, and theirs."""
+        return list(descendants(self.process.pid))
 
 
 class Ending(NamedTuple):
@@ -210,6 +209,15 @@ def body_of(expected: dict[str, Any]) -> bytes | None:
     if "body_base64" in expected:
         return base64.b64decode(expected["body_base64"])
     return expected["body"].encode() if "body" in expected else None
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """The processes below one, of all its threads."""
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for child in task.read_text().split():
+                yield int(child)
+                yield from descendants(int(child))
 
 
 def gone(pid: int) -> bool:

@@ -51,6 +51,7 @@ def test_a_call_that_never_gets_its_turn_is_told_to_come_again(
         assert running.result().status == 200
 
 
+@pytest.mark.needs("state")
 def test_module_state_lives_from_call_to_call(actor: Running) -> None:
     assert [actor.act("count").json()["count"] for _ in range(3)] == [1, 2, 3]
 
@@ -68,6 +69,15 @@ def test_an_exception_is_told_to_the_log_and_not_to_the_caller(
         assert server.metric(FAILURES) == 1
         assert server.act("count").status == 200
         assert f"actor: call e1 failed: {lane.failure}\n" in server.stderr
+
+
+@pytest.mark.needs("trace")
+@pytest.mark.parametrize("function", ACTORS)
+def test_a_trace_has_the_functions_own_code_and_none_of_the_servers(
+    launcher: Launcher, lane: Lane, function: str
+) -> None:
+    with launcher.running(function) as server:
+        server.act("fail")
         trace = server.stderr.partition(lane.failure)[2]
         assert f"contract{lane.suffix}" in trace
         assert "/runtimes/" not in trace.replace("/runtimes/functions/", "")
@@ -84,6 +94,7 @@ def test_a_function_that_asks_to_exit_has_failed(launcher: Launcher, function: s
         assert "actor: call e1 failed: SystemExit: 7\n" in server.stderr
 
 
+@pytest.mark.needs("state")
 @pytest.mark.parametrize("what", ["die", pytest.param("crash", marks=pytest.mark.needs("crash"))])
 def test_a_function_that_ends_its_process_fails_its_own_call_alone(
     actor: Running, what: str
@@ -103,6 +114,7 @@ def test_a_forked_child_gives_no_answer(actor: Running) -> None:
     assert {actor.act("count").json()["pid"] for _ in range(20)} == {worker}
 
 
+@pytest.mark.needs("print")
 def test_what_a_function_prints_goes_to_stdout_whole(launcher: Launcher) -> None:
     with launcher.running("act") as server:
         assert server.act("chatter").body == b"said"

@@ -51,6 +51,7 @@ def test_a_call_that_runs_too_long_is_stopped(actor: Running, what: str) -> None
     assert actor.metric(CALLS) - actor.metric(FAILURES) == 1
 
 
+@pytest.mark.needs("state")
 @pytest.mark.parametrize("what", [BLOCK, SWALLOW])
 def test_what_no_signal_stops_is_killed(actor: Running, what: str) -> None:
     worker = actor.act("count").json()["pid"]
@@ -59,6 +60,7 @@ def test_what_no_signal_stops_is_killed(actor: Running, what: str) -> None:
     assert counted(actor)["pid"] != worker
 
 
+@pytest.mark.needs("state")
 @pytest.mark.needs("unwind")
 @pytest.mark.parametrize("what", ["spin", "sleep"])
 def test_a_stopped_call_leaves_its_modules_state(actor: Running, what: str) -> None:

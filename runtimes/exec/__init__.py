@@ -1,0 +1,1 @@
+"""The server for any program, on top of Python's."""
