@@ -27,6 +27,9 @@ from tidegate.kube.errors import (
 
 _LONGEST = 1024
 _RBAC = re.compile(r'User "(?P<user>[^"]+)" cannot (?P<verb>\w+) resource')
+_OWNER_REFERENCE = "cannot set blockOwnerDeletion"
+"""What OwnerReferencesPermissionEnforcement says; it does not say of which owner."""
+
 _OWNER = re.compile(r'conflict with "(?P<owner>[^"]*)"')
 
 
@@ -106,10 +109,15 @@ def _unauthorized(refusal: Refusal) -> KubeError:
 
 
 def _forbidden(refusal: Refusal) -> KubeError:
-    found = _RBAC.search(str(refusal.status.get("message") or ""))
+    call, message = refusal.call, str(refusal.status.get("message") or "")
+    if _OWNER_REFERENCE in message:
+        return Forbidden(
+            f"{call}: RBAC does not let us set blockOwnerDeletion; grant verbs ['update'] on the"
+            " finalizers of what owns it, such as resources ['functions/finalizers']"
+        )
+    found = _RBAC.search(message)
     if found is None:
         return Denied(_sentence(refusal))
-    call = refusal.call
     where = f"in namespace {call.namespace}" if call.namespace else "in the whole cluster"
     return Forbidden(
         f"{call}: RBAC does not let {found['user']}; grant apiGroups [{call.resource.group!r}],"
