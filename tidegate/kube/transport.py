@@ -89,6 +89,9 @@ class Transport:
         trace: TracebackType | None,
     ) -> None:
         assert self._session is not None
+        if self._session.connector is not None:
+            # Closed politely, a connection would outlive us, and with a dead peer for long.
+            await self._session.connector.close(abort_ssl=True)
         await self._session.close()
 
     async def ask(self, request: Request) -> Object:
