@@ -34,7 +34,7 @@ from tidegate.kube.access import Access
 from tidegate.kube.backoff import Backoff
 from tidegate.kube.client import KubeClient, connected
 from tidegate.kube.elector import Elector, end_process
-from tidegate.kube.errors import Unavailable
+from tidegate.kube.errors import KubeError, Unavailable
 from tidegate.kube.objects import ObjectKey
 from tidegate.kube.reflector import ReflectorSettings
 from tidegate.kube.transport import ClientSettings
@@ -72,6 +72,7 @@ class ControllerApp:
         self._access = access
         self._around = around or Surroundings()
         self._config = ConfigWatch(_key(settings.config.namespace, settings.config.name, access))
+        self._trouble = ""
         self._registrations: list[Registration] = []
         self._running: dict[str, Controller] = {}
         self._client: KubeClient | None = None
@@ -94,7 +95,7 @@ class ControllerApp:
     def waits_for(self) -> list[str]:
         """Return what is missing before work can be done here; empty when nothing is."""
         if self._watches is None:
-            return ["the configuration is not read yet"]
+            return [f"the configuration is not read yet{self._trouble}"]
         return self._watches.missing()
 
     def metrics(self) -> Callable[[], bytes]:
@@ -104,8 +105,7 @@ class ControllerApp:
     async def run(self) -> None:
         """Work while this replica leads. Returns when `functions-namespace` has become another.
 
-        The Lease is given back at the end. Raises OSError when the admin port cannot be had, and
-        `KubeError` when the API server refuses us.
+        The Lease is given back at the end. Raises OSError when the admin port cannot be had.
         """
         admin = self._settings.admin
         await self.admin.start(admin.host, admin.port)
@@ -142,8 +142,10 @@ class ControllerApp:
         while True:
             try:
                 return await self._config.load(client)
-            except Unavailable as error:
-                wait = backoff.wait(error.retry_after)
+            except KubeError as error:
+                # Rights are granted, and tokens renewed, while we wait.
+                self._trouble = f": {error}"
+                wait = backoff.wait(error.retry_after if isinstance(error, Unavailable) else None)
                 logger.warning("%s; trying again in %.1f s", error, wait)
                 await asyncio.sleep(wait)
 

@@ -111,4 +111,4 @@ async def test_it_is_not_ready_while_it_cannot_know_what_there_is(
     async with _controller(config, *options):
         assert await _answer(f"http://127.0.0.1:{port}/livez") == (200, "ok")
         status, text = await _answer(f"http://127.0.0.1:{port}/readyz")
-        assert (status, text) == (503, "the configuration is not read yet")
+        assert (status, text.startswith("the configuration is not read yet")) == (503, True)
