@@ -13,8 +13,7 @@ from dataclasses import replace
 import pytest
 
 import gateway.sources.cron  # noqa: F401 - its library reads files when it is imported
-from controllers.kinds import HTTP_ROUTES, KONG_PLUGINS, MIDDLEWARES, OWN
-from controllers.reconcilers.function import FUNCTIONS
+from controllers.kinds import OWN
 from controllers.registry import CONTROLLERS
 from controllers.settings import ControllerSettings
 from tests.fakes.installed import NotToBeHad
@@ -23,24 +22,21 @@ from tests.fakes.kube_cluster import config_map
 from tests.fakes.kube_server import KubeServer
 from tests.kube.accounts import token_of
 from tests.kube.audit import AuditLog, refused, unused
-from tests.support.cluster import (
-    Stage,
-    custom,
-    function,
-    http_trigger,
-    replica_of,
-    secret,
-    slice_of,
+from tests.kube.every_object import (
+    gateway_objects,
+    grown_function,
+    install_others,
+    other_triggers,
+    replace_function,
+    triggers,
 )
+from tests.support.cluster import Stage, function, http_trigger, replica_of, slice_of
 from tests.support.controllers import (
     controller_settings,
     controllers,
     eventually,
-    found,
-    function_object,
     surroundings,
 )
-from tests.support.definitions import install_one
 from tidegate.cli.cluster.bundle import Variant, bundle, resource_of
 from tidegate.cli.cluster.install import install
 from tidegate.cli.cluster.kustomize import Object
@@ -48,7 +44,7 @@ from tidegate.cli.cluster.options import HOME, Overlay
 from tidegate.cli.cluster.rights import Grant, granted
 from tidegate.kube.access import Access
 from tidegate.kube.client import KubeClient, connected
-from tidegate.kube.errors import Denied, Forbidden
+from tidegate.kube.errors import Forbidden
 from tidegate.kube.objects import ObjectKey, key_of, owner_reference
 from tidegate.kube.resources import (
     CONFIG_MAPS,
@@ -56,7 +52,6 @@ from tidegate.kube.resources import (
     ENDPOINT_SLICES,
     INGRESSES,
     NAMESPACES,
-    Resource,
 )
 
 pytestmark = pytest.mark.timeout(300)
@@ -141,50 +136,33 @@ async def test_the_gateway_uses_every_right_that_it_has_and_asks_for_no_other(
     cluster: Cluster, client: KubeClient
 ) -> None:
     await cluster.install(client, Variant())
-    stage, account = Stage(client), "tidegate-gateway"
-    await stage.apply(
-        function(MARKET, "hello", app="hello"),
-        secret(MARKET, "login", username="joe"),
-        http_trigger(MARKET, "web", "hello"),
-        custom("CronJobTrigger", MARKET, "tick", {"function-name": "hello", "schedule": "@hourly"}),
-        custom("NATSTrigger", MARKET, "orders", {
-            "topic": "orders", "secret": "login",
-            "functionSelector": {"matchLabels": {"app": "hello"}},
-        }),
-    )  # fmt: skip
+    account = "tidegate-gateway"
+    await Stage(client).apply(*gateway_objects(MARKET))
     async with replica_of(await cluster.access(client, account), HOME):
         await cluster.until_used(account, "delete leases", "update leases")
     assert cluster.unused(account) == set()
     assert cluster.refused(account) == set()
 
 
-HPA: Object = {"spec": {"maxReplicas": 4, "minReplicas": 2}}
-TEMPLATE: Object = {"spec": {"replicas": 2}}
 BY_PLUGIN = "finalizers"
 """What an admission plugin asks for us is not in the log."""
-OPTIONAL = {
-    "HTTPRoute": HTTP_ROUTES,
-    "Middleware": MIDDLEWARES,
-    "KongPlugin": KONG_PLUGINS,
-}
 
 
 async def test_the_controller_uses_every_right_that_it_has_and_asks_for_no_other(
     cluster: Cluster, client: KubeClient
 ) -> None:
     await cluster.install(client, Variant())
-    for resource in OPTIONAL.values():
-        await install_one(client, open_definition(resource))
+    await install_others(client)
     account, stage = "tidegate-controller", Stage(client)
     access = await cluster.access(client, account)
     async with controllers(access, cluster_settings(), surroundings(CONTROLLERS)):
         await client.apply(ENDPOINT_SLICES, slice_of(HOME, "tidegate-gateway", 8080))
-        await stage.apply(grown_function(), *triggers())
+        await stage.apply(grown_function(SHOP), *triggers(SHOP))
         await cluster.until_used(account, "delete", BY_PLUGIN)
-        await stage.apply(*other_triggers())
-        await _replaced(client, ObjectKey(SHOP, "grown"))
+        await stage.apply(*other_triggers(SHOP))
+        await replace_function(client, ObjectKey(SHOP, "grown"))
         await cluster.until_used(account, "delete services", "delete endpointslices", BY_PLUGIN)
-        for one in other_triggers():
+        for one in other_triggers(SHOP):
             await stage.delete(one)
         await cluster.until_used(account, BY_PLUGIN)
     assert cluster.refused(account) == set()
@@ -220,7 +198,10 @@ async def test_who_writes_owner_references_has_the_right_that_some_clusters_ask_
                and one["metadata"]["name"] == "tidegate-controller")  # fmt: skip
     access = await cluster.access(client, "tidegate-controller")
     async with connected(access) as controller:
-        for kind, obj in {"Function": grown_function(), "HTTPTrigger": triggers()[0]}.items():
+        for kind, obj in {
+            "Function": grown_function(SHOP),
+            "HTTPTrigger": triggers(SHOP)[0],
+        }.items():
             owner = await client.apply(OWN[kind], {**obj, "metadata": {
                 "namespace": SHOP, "name": f"owner-of-{kind.lower()}"}})  # fmt: skip
             child = config_map(SHOP, f"child-of-{kind.lower()}")
@@ -235,7 +216,7 @@ async def test_who_writes_owner_references_has_the_right_that_some_clusters_ask_
 
 async def _until_denied(client: KubeClient, child: Object) -> None:
     """Return once `child` may not be made; an API server learns of a changed role a little late."""
-    with pytest.raises((Denied, Forbidden), match="blockOwnerDeletion"):
+    with pytest.raises(Forbidden, match="blockOwnerDeletion"):
         async with asyncio.timeout(PATIENCE):
             while True:
                 await client.apply(CONFIG_MAPS, child)
@@ -245,83 +226,3 @@ async def _until_denied(client: KubeClient, child: Object) -> None:
 def cluster_settings() -> ControllerSettings:
     """What a controller of the whole cluster is told."""
     return replace(controller_settings(HOME), functions_namespace="")
-
-
-def open_definition(resource: Resource) -> Object:
-    """Return a definition that takes anything, of what others install."""
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    names = {"plural": resource.plural, "kind": resource.kind}
-    return {
-        "metadata": {
-            "name": resource.full_name,
-            # Else the API server keeps others out of the Gateway API's group.
-            "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
-        },
-        "spec": {
-            "group": resource.group,
-            "names": names,
-            "scope": "Namespaced",
-            "versions": [
-                {
-                    "name": resource.version,
-                    "served": True,
-                    "storage": True,
-                    "subresources": {"status": {}},
-                    "schema": {"openAPIV3Schema": schema},
-                }
-            ],
-        },
-    }
-
-
-def grown_function() -> Object:
-    """A function that has every object that a function can have."""
-    obj = function_object(SHOP, "grown", deployment=TEMPLATE, horizontalPodAutoscaler=HPA)
-    obj["metadata"]["finalizers"] = ["kubeless.io/function"]
-    return obj
-
-
-def triggers() -> list[Object]:
-    """Triggers of every kind, as Kubeless left them, that have every object that one can have."""
-    http = {"function-name": "grown", "cors-enable": True}
-    feeds = {"functionSelector": {"matchLabels": {"function": "grown"}}}
-    found = [
-        custom("HTTPTrigger", SHOP, "by-traefik", {**http, "gateway": "traefik", "path": "a"}),
-        custom("HTTPTrigger", SHOP, "by-kong", {**http, "gateway": "kong", "path": "b"}),
-        http_trigger(SHOP, "by-route", "grown", gatewayRef={"name": "public"}, path="c"),
-        cron("cronjob"),
-        custom("KafkaTrigger", SHOP, "kafka", {"topic": "orders", **feeds}),
-        custom("NATSTrigger", SHOP, "nats", {"topic": "orders", **feeds}),
-        custom("KinesisTrigger", SHOP, "kinesis", {
-            "function-name": "grown", "stream": "orders", "aws-region": "eu-west-1",
-        }),
-    ]  # fmt: skip
-    for one in found:
-        one["metadata"]["finalizers"] = [f"kubeless.io/{one['kind'].lower()}"]
-    return found
-
-
-def other_triggers() -> list[Object]:
-    """The same, published in other ways."""
-    return [
-        http_trigger(SHOP, "by-traefik", "grown", gatewayRef={"name": "public"}, path="a"),
-        http_trigger(SHOP, "by-kong", "grown", path="b"),
-        http_trigger(SHOP, "by-route", "grown", path="c"),
-        cron("gateway"),
-    ]
-
-
-def cron(mode: str) -> Object:
-    """A CronJobTrigger that is fired by the gateway, or by a CronJob."""
-    spec = {"function-name": "grown", "schedule": "@hourly", "mode": mode}
-    return custom("CronJobTrigger", SHOP, "tick", spec)
-
-
-async def _replaced(client: KubeClient, key: ObjectKey) -> None:
-    """Put another object of the same name in place of one, whose children nobody collects here."""
-    await eventually(client, FUNCTIONS, key, metadata__finalizers=None)
-    await client.delete(FUNCTIONS, key)
-    async with asyncio.timeout(PATIENCE):
-        while await found(client, FUNCTIONS, key) is not None:  # noqa: ASYNC110 - a server
-            await asyncio.sleep(0.05)
-    await client.create(FUNCTIONS, function_object(key.namespace, key.name))

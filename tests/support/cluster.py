@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -128,9 +128,14 @@ class Replica:
     """A gateway of a cluster that runs, and how to look at it."""
 
     def __init__(
-        self, replica: ClusterGateway, session: aiohttp.ClientSession, stop: asyncio.Event
+        self,
+        replica: ClusterGateway,
+        session: aiohttp.ClientSession,
+        stop: asyncio.Event,
+        ended: Callable[[], bool],
     ) -> None:
         self.cluster = replica
+        self.ended = ended
         self.gateway = replica.gateway
         self.session = session
         self.stop = stop
@@ -142,6 +147,10 @@ class Replica:
     def state(self, trigger: str) -> State:
         """Return what a trigger's only subscription is doing."""
         return next(p.state for s, p in self.gateway.subscriptions() if s.trigger == trigger)
+
+    def is_running(self, trigger: str) -> bool:
+        """Tell whether a trigger is at work here."""
+        return trigger in self.names() and self.state(trigger) is State.RUNNING
 
     def reason(self, trigger: str) -> str:
         """Return why it does so."""
@@ -182,7 +191,17 @@ class Replica:
 async def replica_of(
     access: Access, home: str, name: str = "one", nats: str = "", **times: Any
 ) -> AsyncIterator[Replica]:
-    """A replica for the length of the block; then it leaves in order."""
+    """A replica for the length of the block, once it is ready; then it leaves in order."""
+    async with starting_replica(access, home, name, nats, **times) as replica:
+        await until(lambda: not replica.gateway.withheld or replica.ended(), PATIENCE)
+        yield replica
+
+
+@asynccontextmanager
+async def starting_replica(
+    access: Access, home: str, name: str = "one", nats: str = "", **times: Any
+) -> AsyncIterator[Replica]:
+    """A replica that may never be ready."""
     cluster = ClusterSettings(
         **{"home": home, "name": name, "lease": 3.0, "renew": 0.3, "endpoints_lag": 0.0, **times}
     )
@@ -197,8 +216,7 @@ async def replica_of(
         made = LoopbackGateway(settings, cluster, client)
         running = asyncio.create_task(made.run(stop), name=f"replica {name}")
         try:
-            await until(lambda: running.done() or not made.gateway.withheld, PATIENCE)
-            yield Replica(made, session, stop)
+            yield Replica(made, session, stop, running.done)
         finally:
             stop.set()
             await running
