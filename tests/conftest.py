@@ -9,6 +9,7 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from xdist.remote import Producer
 
+from tests.fakes.aws_emulator import Emulators
 from tests.fakes.installed import NotToBeHad
 from tests.fakes.kube_binaries import kube_binaries
 from tests.fakes.kube_server import KubeServer
@@ -56,3 +57,11 @@ def kube_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeServer
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulators]:
+    """Parts of AWS for all tests: they take longer to start than most tests do."""
+    some = Emulators(tmp_path_factory.mktemp("aws"))
+    yield some
+    some.kill()

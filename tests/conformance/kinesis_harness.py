@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,13 +12,15 @@ from gateway.stores.sqlite_leases import SqliteLeases
 from tests.conformance.harness import Reading, SourceHarness
 from tests.fakes.kinesis_moto import MotoKinesis
 from tests.fakes.kinesis_server import KinesisServer
-from tests.support.kinesis import FAILOVER, CutOff, stream_of_tests
+from tests.support.kinesis import FAILOVER, CutOff, StreamOfTests
 
 
 class KinesisHarness(SourceHarness):
     """A stream of one shard; what it has comes in the order of its keeping."""
 
     emulator: type[KinesisServer] = KinesisServer
+    server: KinesisServer
+    """The emulator that tests share; to be given before the start."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -26,11 +29,13 @@ class KinesisHarness(SourceHarness):
         self.stores: dict[Source, CutOff] = {}
 
     async def start(self) -> None:
-        server = self.emulator(self.folder)
-        self.stream = await self.stack.enter_async_context(stream_of_tests(server))
-        self.operator = await self.stack.enter_async_context(self.stream.server.operator())
+        name = f"orders-{uuid.uuid4().hex}"
+        self.stream = StreamOfTests(self.server, self.folder / "leases.sqlite", name)
+        self.operator = await self.stack.enter_async_context(self.server.operator())
+        await self.operator.create(name)
 
     async def stop(self) -> None:
+        await self.operator.client.delete_stream(StreamName=self.stream.name)
         await self.stack.aclose()
 
     def source(self) -> Source:

@@ -14,8 +14,9 @@ from gateway.core.lease import END, Lease, LeaseStore, released, renewed, stolen
 from gateway.stores.kubernetes_leases import KubernetesLeases
 from gateway.stores.memory_leases import MemoryLeases
 from gateway.stores.sqlite_leases import SqliteLeases
+from tests.fakes.aws_emulator import Emulators
 from tests.fakes.kube_cluster import memory_cluster
-from tests.support.dynamodb import lease_table
+from tests.support.dynamodb import lease_table, tables_of
 from tidegate.kube.client import connected
 
 GROUP = "default/KinesisTrigger/t/f#orders:1"
@@ -31,7 +32,9 @@ Opener = Callable[[], LeaseStore]
 
 
 @pytest.fixture(params=["memory", "sqlite", "dynamodb", "kubernetes"])
-async def opener(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opener]:
+async def opener(
+    request: pytest.FixtureRequest, emulators: Emulators, tmp_path: Path
+) -> AsyncIterator[Opener]:
     """How to reach one store; each call is another process's way to it."""
     async with AsyncExitStack() as stack:
         if request.param == "memory":
@@ -44,7 +47,7 @@ async def opener(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
             client = await stack.enter_async_context(connected(cluster.access()))
             yield lambda: KubernetesLeases(client, "default")
         else:
-            yield await stack.enter_async_context(lease_table(tmp_path))
+            yield await lease_table(tables_of(emulators))
 
 
 @pytest.fixture

@@ -13,6 +13,9 @@ from gateway.core.delivery import Outcome
 from gateway.registry import SOURCES
 from tests.conformance.harness import SourceHarness
 from tests.conformance.harnesses import HARNESSES
+from tests.conformance.kinesis_harness import KinesisHarness
+from tests.fakes.aws_emulator import Emulators
+from tests.support.kinesis import streams_of
 
 BUILT_IN = {*SOURCES, "memory"}
 
@@ -34,8 +37,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SourceHarness]:
+async def harness(
+    request: pytest.FixtureRequest, emulators: Emulators, tmp_path: Path
+) -> AsyncIterator[SourceHarness]:
     one = HARNESSES[request.param](tmp_path)
+    if isinstance(one, KinesisHarness):
+        one.server = streams_of(emulators, one.emulator)
     await one.start()
     try:
         yield one

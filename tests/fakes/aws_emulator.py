@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from tests.fakes.ports import free_port
 
@@ -106,3 +107,29 @@ class Emulator:
         finally:
             connection.close()
         return True
+
+
+Kind = TypeVar("Kind", bound=Emulator)
+
+
+class Emulators:
+    """Those that all tests of a process share; each starts when it is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running: dict[type[Emulator], Emulator] = {}
+
+    def running(self, kind: type[Kind]) -> Kind:
+        """Return the only one of its kind; may raise `NotToBeHad`."""
+        one = self._running.get(kind)
+        if one is None:
+            one = kind(self._folder / kind.name)
+            one.boot()
+            self._running[kind] = one
+        assert isinstance(one, kind)
+        return one
+
+    def kill(self) -> None:
+        """End them all."""
+        for one in self._running.values():
+            one.kill()

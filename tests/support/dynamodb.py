@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from gateway.core.lease import LeaseStore
 from gateway.sources.kinesis.aws import Account, open_client, open_session
 from gateway.stores.dynamodb import DynamoDbLeases
 from gateway.stores.dynamodb_table import LeaseTable
+from tests.fakes.aws_emulator import Emulators
 from tests.fakes.dynamodb_server import DynamoDbServer
 from tests.fakes.installed import NotToBeHad
 from tests.fakes.kinesis_server import REGION
@@ -20,27 +21,20 @@ from tests.fakes.kinesis_server import REGION
 TABLE = "tidegate-leases"
 
 
-@asynccontextmanager
-async def dynamodb(folder: Path) -> AsyncIterator[DynamoDbServer]:
-    """Run an emulator with an empty lease table, or leave the test out with the reason."""
-    server = DynamoDbServer(folder)
+def tables_of(emulators: Emulators) -> DynamoDbServer:
+    """Return the emulator that tests share, or leave the test out with the reason."""
     try:
-        await server.start()
+        return emulators.running(DynamoDbServer)
     except NotToBeHad as error:
         pytest.skip(f"DynamoDB emulator: {error}")
-    try:
-        async with AsyncExitStack() as stack:
-            await create_table(await client_of(server.url, stack), TABLE)
-        yield server
-    finally:
-        await server.stop()
 
 
-@asynccontextmanager
-async def lease_table(folder: Path) -> AsyncIterator[Callable[[], LeaseStore]]:
-    """Run an emulator, and yield how to make a store on its table."""
-    async with dynamodb(folder) as server:
-        yield lambda: leases_in(server.url)
+async def lease_table(server: DynamoDbServer) -> Callable[[], LeaseStore]:
+    """Make an empty table of the test's own, and return how to make a store on it."""
+    table = f"{TABLE}-{uuid.uuid4().hex}"
+    async with AsyncExitStack() as stack:
+        await create_table(await client_of(server.url, stack), table)
+    return lambda: leases_in(server.url, table)
 
 
 def leases_in(url: str, table: str = TABLE, *, makes_table: bool = True) -> LeaseStore:

@@ -26,6 +26,7 @@ from gateway.sources.kinesis.source import Timing
 from gateway.stores.memory import MemoryLedger
 from gateway.stores.sqlite_leases import SqliteLeases
 from tests.conformance.harness import Reading
+from tests.fakes.aws_emulator import Emulators
 from tests.fakes.installed import NotToBeHad
 from tests.fakes.kinesis_server import KEYS, REGION, KinesisServer
 from tests.support.gateways import DictSecrets
@@ -120,23 +121,19 @@ def context(settings: Settings | None = None) -> Context:
 
 
 async def started(server: KinesisServer) -> None:
-    """Start an emulator, or leave the test out with the reason."""
+    """Start an emulator of the test's own, or leave the test out with the reason."""
     try:
         await server.start()
     except NotToBeHad as error:
         pytest.skip(f"Kinesis emulator: {error}")
 
 
-@asynccontextmanager
-async def stream_of_tests(server: KinesisServer) -> AsyncIterator[StreamOfTests]:
-    """Run an emulator with one stream of one shard."""
-    await started(server)
+def streams_of(emulators: Emulators, kind: type[KinesisServer]) -> KinesisServer:
+    """Return the emulator that tests share, or leave the test out with the reason."""
     try:
-        async with server.operator() as operator:
-            await operator.create("orders")
-        yield StreamOfTests(server, server.folder / "leases.sqlite")
-    finally:
-        await server.stop()
+        return emulators.running(kind)
+    except NotToBeHad as error:
+        pytest.skip(f"Kinesis emulator: {error}")
 
 
 class SettlingIntake(RecordingIntake):

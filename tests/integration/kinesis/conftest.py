@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.aws_emulator import Emulators
 from tests.fakes.aws_proxy import AwsProxy
 from tests.fakes.dynamodb_server import DynamoDbServer
-from tests.fakes.installed import NotToBeHad
 from tests.fakes.kinesis_server import KinesisServer, Operator
-from tests.support.kinesis import StreamOfTests
+from tests.support.dynamodb import tables_of
+from tests.support.kinesis import StreamOfTests, streams_of
 from tests.support.load import Load
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KinesisServer]:
-    """An emulator for the whole run: it takes longer to start than most tests do."""
-    one = KinesisServer(tmp_path_factory.mktemp("kinesis"))
-    try:
-        one.boot()
-    except NotToBeHad as error:
-        pytest.skip(f"Kinesis emulator: {error}")
-    yield one
-    one.kill()
+def server(emulators: Emulators) -> KinesisServer:
+    """An emulator of Kinesis; each test makes its streams and deletes them."""
+    return streams_of(emulators, KinesisServer)
 
 
 @pytest.fixture(scope="session")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DynamoDbServer]:
-    """A DynamoDB emulator for the whole run."""
-    one = DynamoDbServer(tmp_path_factory.mktemp("dynamodb"))
-    try:
-        one.boot()
-    except NotToBeHad as error:
-        pytest.skip(f"DynamoDB emulator: {error}")
-    yield one
-    one.kill()
+def tables(emulators: Emulators) -> DynamoDbServer:
+    """An emulator of DynamoDB; each test has a table of its own."""
+    return tables_of(emulators)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.core.delivery import Delivery, Outcome
 from gateway.stores.sqlite_leases import SqliteLeases
+from tests.fakes.dynamodb_server import DynamoDbServer
 from tests.fakes.kinesis_server import Operator
 from tests.integration.kinesis.replica import Process
 from tests.support.dynamodb import lease_table
@@ -200,12 +201,12 @@ async def test_a_killed_process_is_taken_over_and_nothing_is_lost(
 
 
 async def test_replicas_share_a_dynamodb_table(
-    four_shards: StreamOfTests, operator: Operator, tmp_path: Path
+    four_shards: StreamOfTests, operator: Operator, tables: DynamoDbServer
 ) -> None:
     load = Load(operator, four_shards.name, keys=40)
     one, other = SettlingIntake(), SettlingIntake()
+    store = await lease_table(tables)
     async with (
-        lease_table(tmp_path) as store,
         reading(four_shards.source(store()), one),
         reading(four_shards.source(store()), other),
     ):
