@@ -26,6 +26,10 @@ class KinesisServer(Emulator):
 
     name = "kinesis"
 
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._session = AioSession()  # reads for long what services are, and keeps it
+
     def program(self) -> Program:
         package = node_package(HERE) / "node_modules/kinesis-local"
         loopback = str(HERE / "loopback.js")
@@ -35,8 +39,11 @@ class KinesisServer(Emulator):
     @asynccontextmanager
     async def operator(self) -> AsyncIterator[Operator]:
         """A client for what tests do to streams."""
-        async with _client(self.url) as client:
-            yield Operator(client)
+        client = self._session.create_client(
+            "kinesis", region_name=REGION, endpoint_url=self.url, **KEYS
+        )
+        async with client as opened:
+            yield Operator(opened)
 
     def _environment(self, package: Path) -> dict[str, str]:
         quick = ("CREATE_STREAM", "DELETE_STREAM", "SPLIT_SHARD", "MERGE_SHARDS")
@@ -123,8 +130,3 @@ class Operator:
             StreamName=stream, ShardToMerge=one, AdjacentShardToMerge=other
         )
         await self.active(stream)
-
-
-def _client(url: str) -> Any:
-    session = AioSession()
-    return session.create_client("kinesis", region_name=REGION, endpoint_url=url, **KEYS)

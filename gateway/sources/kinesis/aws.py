@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import botocore.exceptions
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
+from botocore.loaders import Loader, create_loader
 
 from gateway.errors import ConfigError, GatewayError, SourceUnavailable
 
@@ -116,12 +118,20 @@ async def close_session(_: AioSession) -> None:
 
 def _session(wants_identity: bool) -> AioSession:
     session = AioSession()
+    definitions = _definitions(session.get_config_variable("data_path"))
+    session.register_component("data_loader", definitions)
     for service in ("kinesis", "dynamodb", "sts"):
         session.warm_up_loader_caches(service)
     if wants_identity:
         # Finding them reads files; what was found renews itself on whichever loop uses it.
         asyncio.run(_identify(session))
     return session
+
+
+@cache
+def _definitions(path: str | None) -> Loader:
+    """What AWS's services are, which takes a second to read: once for sessions of any account."""
+    return create_loader(path)
 
 
 async def _identify(session: AioSession) -> None:
