@@ -1,67 +1,71 @@
 """Which runtimes exist, and what each needs to run a function. It describes; others run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
-from pathlib import Path
 from types import MappingProxyType
 
-PYTHON_SERVER = Path(__file__).parent / "python" / "server.py"
-EXEC_SERVER = Path(__file__).parent / "exec" / "server.py"
-
-FUNCTION_FOLDER = "/kubeless"
-"""Where a pod finds the function; the laptop sets KUBELESS_INSTALL_VOLUME to its own folder."""
+from runtimes.runtime import Choice, Runtime, Step
 
 
 class UnknownRuntime(LookupError):
     """No runtime has this name; the message says which are near, or which exist."""
 
 
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """One runtime.
-
-    `command[0]` is the interpreter's name, to be found on PATH or in the image; `server` is the
-    server's file in this installation, and the rest of `command` its place in the image.
-    """
-
-    name: str
-    language: str
-    version: str
-    file_suffix: str
-    deps_file: str
-    image: str
-    command: tuple[str, ...]
-    server: Path
-    env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The runtime for a requested name, and a sentence when it is not the one asked for."""
-
-    runtime: Runtime
-    warning: str | None = None
-
-
-def python_runtime(version: str) -> Runtime:
-    """The Python runtime of one version."""
-    packages = f"{FUNCTION_FOLDER}/lib/python{version}/site-packages"
+def python(version: str) -> Runtime:
+    """The runtime of one Python."""
+    image = f"tidegate/python:{version}"
     return Runtime(
         name=f"python{version}",
         language="python",
         version=version,
         file_suffix=".py",
         deps_file="requirements.txt",
-        image=f"tidegate/python:{version}",
-        command=(f"python{version}", "/tidegate/python/server.py"),
-        server=PYTHON_SERVER,
-        env=MappingProxyType({"PYTHONPATH": f"{packages}:{FUNCTION_FOLDER}"}),
+        image=image,
+        command=(f"python{version}", "{files}/server.py"),
+        env={"PYTHONPATH": f"{{function}}/lib/python{version}/site-packages:{{function}}"},
+        install=_pip(version, image),
     )
 
 
-RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
-    {f"python{version}": python_runtime(version) for version in ("3.11", "3.12", "3.13")}
+def _pip(version: str, image: str) -> Step:
+    """Install with the interpreter that will run it. A requirements file with hashes is held to
+    them by pip itself, which then refuses every line without one."""
+    command = (
+        f'exec python{version} -m pip install --prefix="$KUBELESS_INSTALL_VOLUME" '
+        '--requirement "$KUBELESS_DEPS_FILE"'
+    )
+    env = {
+        "HOME": "/tmp",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_CACHE_DIR": "1",  # nobody would read it again: the next pod starts empty
+        "PIP_NO_INPUT": "1",
+        "PIP_PROGRESS_BAR": "off",
+        "PIP_ROOT_USER_ACTION": "ignore",
+        "PIP_NO_WARN_SCRIPT_LOCATION": "1",
+    }
+    return Step(command, image, env)
+
+
+def programs() -> Runtime:
+    """The runtime of anything that can be executed."""
+    return Runtime(
+        name="exec",
+        language="exec",
+        version="",
+        file_suffix="",
+        deps_file="",
+        image="tidegate/exec:1",
+        command=("python3", "{files}/server.py"),
+    )
+
+
+def _named(*runtimes: Runtime) -> Mapping[str, Runtime]:
+    return MappingProxyType({runtime.name: runtime for runtime in runtimes})
+
+
+RUNTIMES = _named(
+    *(python(version) for version in ("3.11", "3.12", "3.13")),
+    programs(),
 )
 
 SUCCESSORS: Mapping[str, str] = MappingProxyType(

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from runtimes.catalog import RUNTIMES, SUCCESSORS, Runtime, UnknownRuntime, succession, unknown
+from runtimes.catalog import RUNTIMES, SUCCESSORS, UnknownRuntime, succession, unknown
+from runtimes.runtime import Places, Runtime, Step
 from tidegate.api.problem import listed, nearest
 
 Object = Mapping[str, Any]
@@ -44,33 +45,27 @@ class PodRuntime:
 
 def pod_runtime(runtime: Runtime) -> PodRuntime:
     """Return how a pod runs what the catalog describes."""
+    places = runtime.in_a_pod
     return PodRuntime(
         name=runtime.name,
-        run=Phase(runtime.image, env=runtime.env),
+        run=Phase(runtime.image, env=_filled(runtime.env, places)),
         file_suffix=runtime.file_suffix,
         deps_file=runtime.deps_file,
-        install=_pip(runtime) if runtime.language == "python" else None,
+        install=_phase(runtime.install, places),
+        compile=_phase(runtime.compile, places),
         own=True,
     )
 
 
-def _pip(runtime: Runtime) -> Phase:
-    """Install with the interpreter that will run it. A requirements file with hashes is held to
-    them by pip itself, which then refuses every line without one."""
-    command = (
-        f'exec {runtime.command[0]} -m pip install --prefix="$KUBELESS_INSTALL_VOLUME" '
-        '--requirement "$KUBELESS_DEPS_FILE"'
-    )
-    env = {
-        "HOME": "/tmp",
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "PIP_NO_CACHE_DIR": "1",  # nobody would read it again: the next pod starts empty
-        "PIP_NO_INPUT": "1",
-        "PIP_PROGRESS_BAR": "off",
-        "PIP_ROOT_USER_ACTION": "ignore",
-        "PIP_NO_WARN_SCRIPT_LOCATION": "1",
-    }
-    return Phase(runtime.image, command, env)
+def _phase(step: Step | None, places: Places) -> Phase | None:
+    if step is None:
+        return None
+    own = {"TIDEGATE_RUNTIME": places.files}
+    return Phase(step.image, step.command, own | _filled(step.env, places))
+
+
+def _filled(env: Mapping[str, str], places: Places) -> dict[str, str]:
+    return {name: places.filled(value) for name, value in env.items()}
 
 
 CATALOG: Mapping[str, PodRuntime] = MappingProxyType(

@@ -15,7 +15,7 @@ from controllers.desired.pod_environment import contract, with_contract
 from controllers.desired.preparation import init_containers, volumes
 from controllers.desired.probes import with_probes
 from controllers.desired.security import restricted, restricted_pod
-from runtimes.catalog import FUNCTION_FOLDER
+from runtimes.runtime import FUNCTION_FOLDER
 from tidegate.api.function import dig
 
 Object = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 from controllers.desired.blueprint import Blueprint
 from controllers.desired.environment import LONGEST_SHUTDOWN
 from controllers.desired.findings import Findings
-from runtimes.catalog import FUNCTION_FOLDER
+from runtimes.runtime import FUNCTION_FOLDER
 
 Object = dict[str, Any]
 

@@ -14,7 +14,7 @@ from controllers.desired.blueprint import Blueprint
 from controllers.desired.code import Code
 from controllers.desired.images import Phase
 from controllers.desired.pod_environment import literal, variables
-from runtimes.catalog import FUNCTION_FOLDER
+from runtimes.runtime import FUNCTION_FOLDER
 
 Object = dict[str, Any]
 
@@ -87,12 +87,16 @@ def init_containers(plan: Blueprint) -> list[Object]:
     containers = [_prepare(plan, plan.code)]
     runtime = plan.runtime
     if runtime and runtime.install and plan.installs:
-        deps = {"KUBELESS_DEPS_FILE": f"{FUNCTION_FOLDER}/{plan.deps_file}"}
-        containers.append(_step(plan, names.INSTALL, runtime.install, deps))
+        containers.append(_step(plan, names.INSTALL, runtime.install, _deps(plan)))
     if runtime and runtime.compile:
-        entry = {"KUBELESS_FUNC_NAME": literal(plan.function.spec.handler.partition(".")[2])}
-        containers.append(_step(plan, names.COMPILE, runtime.compile, entry))
+        module, _, entry = plan.function.spec.handler.partition(".")
+        called = {"MOD_NAME": module, "KUBELESS_FUNC_NAME": literal(entry)}
+        containers.append(_step(plan, names.COMPILE, runtime.compile, _deps(plan) | called))
     return containers
+
+
+def _deps(plan: Blueprint) -> dict[str, str]:
+    return {"KUBELESS_DEPS_FILE": f"{FUNCTION_FOLDER}/{plan.deps_file}"}
 
 
 def _prepare(plan: Blueprint, code: Code) -> Object:

@@ -14,6 +14,7 @@ import aiohttp
 from controllers.desired.environment import Lookup
 from controllers.desired.local import FunctionKey, LocalFunction
 from controllers.local import tasks
+from controllers.local.builds import Builds
 from controllers.local.code import CodeStore
 from controllers.local.environments import Environments
 from controllers.local.interpreters import Interpreters
@@ -23,6 +24,7 @@ from controllers.local.settings import LocalSettings
 from controllers.local.state_dir import new_run_folder, sweep
 from controllers.local.status import FunctionStatus
 from controllers.local.surroundings import FindRuntime, OnEndpoints, Surroundings
+from controllers.local.workshop import Workshop
 from runtimes import catalog
 
 
@@ -107,6 +109,7 @@ class LocalFunctions:
 
     def _surroundings(self, session: aiohttp.ClientSession, run_folder: Path) -> Surroundings:
         settings = self._settings
+        workshop = Workshop(settings)
         return Surroundings(
             settings=settings,
             session=session,
@@ -115,7 +118,8 @@ class LocalFunctions:
             find_runtime=self._find_runtime,
             on_endpoints=self._on_endpoints,
             code=CodeStore(settings.state_dir / "code", settings.code, session),
-            environments=Environments(settings),
+            environments=Environments(workshop),
+            builds=Builds(workshop),
             interpreters=Interpreters(),
         )
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from controllers.desired.code import FunctionInvalid
 from controllers.desired.environment import process_env
 from controllers.desired.local import LocalFunction
+from controllers.local.builds import Build
 from controllers.local.child import Command, Print, machine_env
 from controllers.local.surroundings import LOOPBACK, Surroundings
-from runtimes.catalog import Runtime, UnknownRuntime
+from runtimes.catalog import UnknownRuntime
+from runtimes.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +29,42 @@ async def prepared_command(
     when another attempt may do.
     """
     runtime = _runtime(function, around, show)
-    folder = await around.code.folder(function, runtime.file_suffix)
-    requirements = await asyncio.to_thread(_requirements, function, folder / runtime.deps_file)
-    base = await around.interpreters.find(runtime.version)
+    code = await around.code.folder(function, runtime.file_suffix)
+    build = Build(function, runtime, code, env)
+    if runtime.language == "python":
+        return await _python(build, around, show)
+    _require(runtime, function)
+    folder = await around.builds.folder(build, show)
+    return _command(build, folder, await _program(runtime, around), runtime.env)
+
+
+async def _python(build: Build, around: Surroundings, show: Print) -> Command:
+    """Return the command of a Python function, whose dependencies are an environment's."""
+    requirements = await asyncio.to_thread(build.deps)
+    base = await around.interpreters.find(build.runtime.version)
     interpreter = await around.environments.interpreter(base, requirements, show)
-    environment = machine_env() | process_env(function, env, str(folder), LOOPBACK)
-    return Command((interpreter, str(runtime.server)), environment, folder)
+    return _command(build, build.code, interpreter, {})
+
+
+async def _program(runtime: Runtime, around: Surroundings) -> str:
+    """Return what runs the server: our own Python, a program on PATH, or a file of the build."""
+    program = runtime.command[0]
+    if program.startswith("python"):
+        return await around.interpreters.find(runtime.version)
+    return await asyncio.to_thread(shutil.which, program) or program
+
+
+def _command(build: Build, folder: Path, program: str, more: Mapping[str, str]) -> Command:
+    """Return what starts the server for what is in `folder`."""
+    places = build.runtime.on_a_laptop(folder)
+    arguments = (program, *build.runtime.command[1:])
+    own = {name: places.filled(value) for name, value in more.items()}
+    environment = process_env(build.function, build.env, places.function, LOOPBACK)
+    return Command(
+        tuple(places.filled(argument) for argument in arguments),
+        machine_env() | own | environment,
+        folder,
+    )
 
 
 def _runtime(function: LocalFunction, around: Surroundings, show: Print) -> Runtime:
@@ -39,17 +72,17 @@ def _runtime(function: LocalFunction, around: Surroundings, show: Print) -> Runt
         choice = around.find_runtime(function.runtime)
     except UnknownRuntime as error:
         raise FunctionInvalid(f"spec.runtime: {error}") from error
-    if choice.runtime.language != "python":
-        raise FunctionInvalid(
-            f"spec.runtime {function.runtime!r} needs a cluster; on a laptop only python runs yet"
-        )
     if choice.warning is not None:
         logger.warning("%s: %s", function.title, choice.warning)
         show("tidegate", choice.warning)
     return choice.runtime
 
 
-def _requirements(function: LocalFunction, file: Path) -> str:
-    if function.code.carries_deps and file.is_file():
-        return file.read_text(encoding="utf-8", errors="replace")
-    return function.deps
+def _require(runtime: Runtime, function: LocalFunction) -> None:
+    """Raise FunctionInvalid unless this machine has what the runtime runs with."""
+    for program in runtime.programs:
+        if shutil.which(program) is None:
+            raise FunctionInvalid(
+                f"spec.runtime {function.runtime!r} needs {program}, which this machine does not "
+                f"have: install it, or run the function on a cluster"
+            )

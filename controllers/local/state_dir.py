@@ -3,8 +3,10 @@
 run.PID.…            port files of a run; goes with it
 code/DIGEST          code of functions
 code/new.…           code that is being written
-environments/DIGEST  link to an environment that is complete
+environments/DIGEST  link to an environment of Python that is complete
 environments/DIGEST.…  an environment
+dependencies/…       the same for what other languages install
+builds/…             the same for code with its dependencies, or compiled
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ def sweep(state_dir: Path, unused_since: float) -> None:
     """Remove what killed runs left, and what nobody used since a moment of Unix time."""
     for folder in (*_dead_runs(state_dir), *_unused(state_dir, unused_since)):
         shutil.rmtree(folder, ignore_errors=True)
-    for link in state_dir.glob("environments/*"):
+    for link in _made(state_dir):
         if link.is_symlink() and not link.exists():
             link.unlink(missing_ok=True)
 
@@ -54,7 +56,13 @@ def _runs(pid: str) -> bool:
 
 
 def _unused(state_dir: Path, since: float) -> Iterator[Path]:
-    for folder in (*state_dir.glob("code/*"), *state_dir.glob("environments/*")):
+    for folder in (*state_dir.glob("code/*"), *_made(state_dir)):
         with suppress(FileNotFoundError):
             if not folder.is_symlink() and folder.stat().st_mtime < since:
                 yield folder
+
+
+def _made(state_dir: Path) -> Iterator[Path]:
+    """Yield what a workshop has made, folders and links to them."""
+    for kind in ("builds", "dependencies", "environments"):
+        yield from state_dir.glob(f"{kind}/*")

@@ -10,12 +10,13 @@ import aiohttp
 
 from controllers.desired.environment import Lookup
 from controllers.desired.local import FunctionKey
+from controllers.local.builds import Builds
 from controllers.local.code import CodeStore
 from controllers.local.environments import Environments
 from controllers.local.interpreters import Interpreters
 from controllers.local.settings import LocalSettings
 from controllers.local.status import Address
-from runtimes.catalog import Choice
+from runtimes.runtime import Choice
 
 LOOPBACK = "127.0.0.1"
 """A laptop's functions are not for its neighbours."""
@@ -38,4 +39,5 @@ class Surroundings:
     on_endpoints: OnEndpoints
     code: CodeStore
     environments: Environments
+    builds: Builds
     interpreters: Interpreters

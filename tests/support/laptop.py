@@ -19,9 +19,10 @@ from controllers.local.logs import LogLine
 from controllers.local.settings import LocalSettings, ProcessSettings
 from controllers.local.status import Address, FunctionStatus
 from runtimes import catalog
+from runtimes.runtime import Choice
 
 KEY = ("default", "hello")
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 FAST = ProcessSettings(probe_interval=0.1, probe_timeout=0.5, start_timeout=10.0)
 
@@ -105,7 +106,7 @@ class Laptop:
 async def running(settings: LocalSettings, server: Path | None = None) -> AsyncIterator[Laptop]:
     """Yield a laptop and stop it afterwards."""
 
-    def find(name: str) -> catalog.Choice:
+    def find(name: str) -> Choice:
         choice = catalog.find(name)
         return choice if server is None else replace_server(choice, server)
 
@@ -124,9 +125,9 @@ async def running(settings: LocalSettings, server: Path | None = None) -> AsyncI
         await laptop.stop()
 
 
-def replace_server(choice: catalog.Choice, server: Path) -> catalog.Choice:
+def replace_server(choice: Choice, server: Path) -> Choice:
     """Return the runtime with another server."""
-    return catalog.Choice(replace(choice.runtime, server=server))
+    return Choice(replace(choice.runtime, command=(choice.runtime.command[0], str(server))))
 
 
 def alive(pid: int) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runtimes.catalog import EXEC_SERVER, PYTHON_SERVER
+from runtimes.runtime import FOLDER as RUNTIMES
 
 FUNCTIONS = Path(__file__).parent / "functions"
 
@@ -68,13 +70,32 @@ class Lane:
         return Served(self.command, {"KUBELESS_INSTALL_VOLUME": str(self.functions)})
 
 
+def build_go(builds: Path, module: str, entry: str) -> Served:
+    """The suite's function and its server; where it cannot be built, the build that says why."""
+    folder = builds / f"{module}-{entry}"
+    build = str(RUNTIMES / "go" / "build")
+    env = {"KUBELESS_INSTALL_VOLUME": str(folder)}
+    if not folder.exists():
+        folder.mkdir()
+        file = FUNCTIONS / "go" / f"{module}.go"
+        if file.exists():
+            shutil.copy(file, folder)
+        names = {"MOD_NAME": module, "FUNC_HANDLER": entry}
+        subprocess.run([build], env={**os.environ, **env, **names}, capture_output=True)
+    server = folder / "server"
+    return Served((str(server) if server.exists() else build,), env)
+
+
 PYTHON = Lane(
-    "python", (sys.executable, str(PYTHON_SERVER)), ".py", failure="ValueError: the reason"
+    "python",
+    (sys.executable, str(RUNTIMES / "python" / "server.py")),
+    ".py",
+    failure="ValueError: the reason",
 )
 
 EXEC = Lane(
     "exec",
-    (sys.executable, str(EXEC_SERVER)),
+    (sys.executable, str(RUNTIMES / "exec" / "server.py")),
     "",
     failure="ProgramFailed: contract exited with code 1",
     cannot=frozenset(
@@ -93,4 +114,30 @@ EXEC = Lane(
     programs=("perl",),
 )
 
-LANES = (PYTHON, EXEC)
+RUBY = Lane(
+    "ruby",
+    ("ruby", "--disable-gems", str(RUNTIMES / "ruby" / "server.rb")),
+    ".rb",
+    failure="ArgumentError: the reason",
+    cannot=frozenset(("async",)),
+)
+
+NODEJS = Lane(
+    "nodejs",
+    ("node", str(RUNTIMES / "nodejs" / "server.js")),
+    ".js",
+    failure="TypeError: the reason",
+    cannot=frozenset(("fork", "unwind")),
+)
+
+GO = Lane(
+    "go",
+    ("go",),
+    ".go",
+    failure="panic: the reason",
+    entry=lambda handler: handler[:1].upper() + handler[1:],
+    cannot=frozenset(("async", "catch exit", "fork", "unwind")),
+    build=build_go,
+)
+
+LANES = (PYTHON, EXEC, RUBY, NODEJS, GO)

@@ -9,8 +9,8 @@ from runtimes.catalog import RUNTIMES, SUCCESSORS, UnknownRuntime, find
 def test_a_living_runtime_is_found_without_a_warning(name: str) -> None:
     choice = find(name)
     assert (choice.runtime.name, choice.warning) == (name, None)
-    assert choice.runtime.server.is_file()
-    assert choice.runtime.command[0] == name
+    assert choice.runtime.files.is_dir()
+    assert name == choice.runtime.language + choice.runtime.version
 
 
 @pytest.mark.parametrize("name", SUCCESSORS)

@@ -9,7 +9,8 @@ import pytest
 
 from controllers.desired.config import PROVISION_IMAGE
 from controllers.desired.preparation import SCRIPT
-from runtimes.catalog import FUNCTION_FOLDER, RUNTIMES
+from runtimes.catalog import RUNTIMES
+from runtimes.runtime import FUNCTION_FOLDER
 
 FOLDER = Path(__file__).parents[4] / "runtimes"
 TOOLS = ("curl", "tar", "unzip")
@@ -28,6 +29,6 @@ def test_the_provision_image_has_the_tools_of_the_script(tool: str) -> None:
 def test_the_image_of_a_runtime_starts_its_server(name: str) -> None:
     runtime = RUNTIMES[name]
     text = (FOLDER / runtime.language / "Dockerfile").read_text(encoding="utf-8")
-    assert f'"{runtime.command[1]}"]' in text
+    assert f'"{runtime.in_a_pod.filled(runtime.command[-1])}"]' in text
     assert f"WORKDIR {FUNCTION_FOLDER}\n" in text
     assert runtime.image.partition(":")[0] in text

@@ -12,10 +12,11 @@ import pytest
 from controllers.local import tasks
 from controllers.local.backoff import Backoff
 from controllers.local.child import Child, Command, exit_sentence, machine_env
-from controllers.local.environments import installer_env, meaningful
+from controllers.local.environments import meaningful
 from controllers.local.interpreters import Interpreters, own_version
 from controllers.local.settings import LogSettings
 from controllers.local.state_dir import new_run_folder, sweep
+from controllers.local.workshop import installer_env
 from tests.support.laptop import alive
 from tests.support.waiting import until
 
