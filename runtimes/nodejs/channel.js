@@ -1,0 +1,94 @@
+'use strict';
+
+/**
+ * The messages between the front and a worker, over a socket pair: a list in JSON, and bytes.
+ *
+ *     front -> worker   [LOAD, settings, env or null]
+ *                       [CALL, id, method, target, headers, peer, deadline]  + the body
+ *                       [MORE, id]      one more chunk may come
+ *                       [CANCEL, id]    stop the call; its last message is still awaited
+ *                       [PING]          do you turn?
+ *     worker -> front   [READY, version] | [FAILED, sentence]
+ *                       [WAITS, id]     the call waits for something: another may begin
+ *                       [ANSWER, id, status, headers, failed]  + the body
+ *                       [HEAD, id, status, headers, length or null]
+ *                       [CHUNK, id]     + bytes …
+ *                       [END, id, failed]
+ *                       [PONG] | [SPOILT]  I turn | let me end: something outside of a call failed
+ *
+ * A call ends with exactly one ANSWER or END. Headers are a flat list: name, value, name, value.
+ */
+
+const KINDS = [
+  'LOAD', 'CALL', 'MORE', 'CANCEL', 'PING',
+  'READY', 'FAILED', 'WAITS', 'ANSWER', 'HEAD', 'CHUNK', 'END', 'PONG', 'SPOILT',
+];
+const kinds = Object.freeze(Object.fromEntries(KINDS.map((name, at) => [name, at])));
+
+/** The worker's descriptor of its end. */
+const DESCRIPTOR = 3;
+
+/** Chunks of one call that may be on their way; the worker waits for MORE beyond that. */
+const WINDOW = 4;
+
+const CHUNK_SIZE = 64 * 1024;
+
+/** A frame is two lengths (of all that follows the first, and of the JSON), JSON, and bytes. */
+const PREFIX = 8;
+
+/** Bytes up to this size are copied into the frame: cheaper than a second write. */
+const SMALL = 16 * 1024;
+
+const NOTHING = Buffer.alloc(0);
+
+/** Write one message. */
+function send(socket, message, bytes = NOTHING) {
+  const text = JSON.stringify(message);
+  const size = Buffer.byteLength(text);
+  const inline = bytes.length <= SMALL;
+  const frame = Buffer.allocUnsafe(PREFIX + size + (inline ? bytes.length : 0));
+  frame.writeUInt32LE(4 + size + bytes.length, 0);
+  frame.writeUInt32LE(size, 4);
+  frame.write(text, PREFIX);
+  if (inline) frame.set(bytes, PREFIX + size);
+  socket.write(frame);
+  if (!inline) socket.write(bytes);
+}
+
+/** Turns bytes as they come into messages. */
+class Decoder {
+  #parts = [];
+  #held = 0;
+  #wanted = PREFIX;
+
+  /** Call `take(message, bytes)` for each message that data completes, in order. */
+  feed(data, take) {
+    this.#parts.push(data);
+    this.#held += data.length;
+    if (this.#held < this.#wanted) return;
+    const buffer = this.#parts.length === 1 ? data : Buffer.concat(this.#parts, this.#held);
+    this.#keep(buffer, this.#takeAll(buffer, take));
+  }
+
+  #takeAll(buffer, take) {
+    let at = 0;
+    while (buffer.length - at >= PREFIX) {
+      const end = at + 4 + buffer.readUInt32LE(at);
+      if (end > buffer.length) break;
+      const text = at + PREFIX + buffer.readUInt32LE(at + 4);
+      take(JSON.parse(buffer.toString('utf8', at + PREFIX, text)), buffer.subarray(text, end));
+      at = end;
+    }
+    return at;
+  }
+
+  /** What is left waits until its frame is whole: a large one is put together once. */
+  #keep(buffer, at) {
+    const rest = buffer.subarray(at);
+    this.#parts = rest.length ? [rest] : [];
+    this.#held = rest.length;
+    this.#wanted = rest.length >= 4 ? 4 + rest.readUInt32LE(0) : PREFIX;
+  }
+}
+
+module.exports = { CHUNK_SIZE, DESCRIPTOR, Decoder, WINDOW, kinds, send };

@@ -1,0 +1,131 @@
+'use strict';
+
+/**
+ * One worker: a process that runs the function and nothing else of the server.
+ *
+ * Many calls run side by side on its event loop. What blocks the loop blocks the calls that have
+ * begun, and no others; what cannot be stopped by asking, the front kills. It owns the clients'
+ * connections.
+ */
+
+const net = require('node:net');
+
+const { Call, SystemExit, running } = require('./call');
+const { DESCRIPTOR, Decoder, kinds, send } = require('./channel');
+const { contextOf } = require('./event');
+const { described, writeTrace } = require('./failure');
+const { endWithTheFront } = require('./lifeline');
+const { LoadError, load } = require('./load');
+
+const exit = process.exit.bind(process);
+
+class Worker {
+  #socket = new net.Socket({ fd: DESCRIPTOR, readable: true, writable: true });
+  #decoder = new Decoder();
+  #calls = new Map();
+  #shared = null;
+  #turns = [];
+
+  run() {
+    this.#socket.on('data', (data) => {
+      this.#decoder.feed(data, (message, bytes) => this.#take(message, bytes));
+    });
+    this.#socket.on('error', () => {}); // its end is what counts
+    this.#socket.on('close', () => exit(0));
+  }
+
+  /** Tell the front. */
+  send(message, bytes) {
+    send(this.#socket, message, bytes);
+  }
+
+  /** The call has not ended in its first turn: tell the front as soon as the loop turns. */
+  waits(call) {
+    if (this.#turns.push(call) === 1) setImmediate(() => this.#turned());
+  }
+
+  /** The call has sent its last message. */
+  ended(call) {
+    this.#calls.delete(call.id);
+  }
+
+  #turned() {
+    for (const call of this.#turns.splice(0)) {
+      if (!call.answered) this.send([kinds.WAITS, call.id]);
+    }
+  }
+
+  #take(message, bytes) {
+    switch (message[0]) {
+      case kinds.LOAD:
+        return void this.#load(message[1], message[2]);
+      case kinds.CALL:
+        return this.#begin(message, bytes);
+      case kinds.MORE:
+        return this.#calls.get(message[1])?.more();
+      case kinds.CANCEL:
+        return this.#calls.get(message[1])?.cancel();
+      default:
+        return this.send([kinds.PONG]);
+    }
+  }
+
+  async #load(settings, env) {
+    if (env) Object.assign(process.env, env);
+    try {
+      const run = await load(settings);
+      this.#shared = { run, settings, context: contextOf(settings), worker: this };
+    } catch (error) {
+      if (!(error instanceof LoadError)) throw error;
+      this.send([kinds.FAILED, error.message]);
+      return;
+    }
+    this.#guard(settings.title);
+    this.send([kinds.READY, process.versions.node]);
+  }
+
+  #begin([, id, method, target, headers, peer, deadline], bytes) {
+    // a copy, or whoever keeps a small body keeps all that was read with it
+    const sent = { method, target, headers, peer, body: Buffer.from(bytes) };
+    const call = new Call(id, this.#shared, deadline);
+    this.#calls.set(id, call);
+    call.begin(sent);
+  }
+
+  /** Let failures beside a call's result fail that call, or nothing, instead of the process. */
+  #guard(title) {
+    process.exit = (code) => {
+      const error = new SystemExit(code ?? process.exitCode ?? 0);
+      const call = running.getStore();
+      if (call) call.fail(error);
+      else this.send([kinds.SPOILT]);
+      throw error;
+    };
+    process.on('uncaughtException', (error) => {
+      if (error instanceof SystemExit) return;
+      this.#told(title, 'uncaught', error);
+      running.getStore()?.fail(error);
+      this.send([kinds.SPOILT]); // what it has left half done is nobody's knowledge
+    });
+    process.on('unhandledRejection', (error) => {
+      if (!(error instanceof SystemExit)) this.#told(title, 'unhandled rejection', error);
+    });
+  }
+
+  #told(title, what, error) {
+    const call = running.getStore();
+    const whose = call ? `call ${call.name}: ` : '';
+    if (call && !call.answered && what === 'uncaught') return; // its failure is told
+    process.stderr.write(`${title}: ${whose}${what}: ${described(error)}\n`);
+    writeTrace(error);
+  }
+}
+
+/** What a function prints waits for its reader: else it would be kept in memory without bound. */
+function waitForReaders() {
+  for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true);
+}
+
+endWithTheFront();
+waitForReaders();
+new Worker().run();
