@@ -1,0 +1,88 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Tidegate;
+
+/**
+ * Headers whose names compare without case; repeated ones are kept in order.
+ *
+ * @implements \ArrayAccess<string, string>
+ * @implements \IteratorAggregate<array{string, string}>
+ */
+final class Headers implements \ArrayAccess, \IteratorAggregate
+{
+    /** @param list<array{string, mixed}> $pairs */
+    public function __construct(private array $pairs = [])
+    {
+    }
+
+    /**
+     * Headers from a map of names to values, or to lists of values as PSR-7 has them.
+     *
+     * @param iterable<string, mixed> $map
+     */
+    public static function fromMap(iterable $map): self
+    {
+        $headers = new self();
+        foreach ($map as $name => $values) {
+            foreach (is_array($values) ? $values : [$values] as $value) {
+                $headers->add((string) $name, $value);
+            }
+        }
+        return $headers;
+    }
+
+    public function offsetExists(mixed $name): bool
+    {
+        return $this->getall($name) !== [];
+    }
+
+    /** The value, repeated ones joined; null when there is none. */
+    public function offsetGet(mixed $name): ?string
+    {
+        return implode(', ', $this->getall($name)) ?: $this->getall($name)[0] ?? null;
+    }
+
+    public function offsetSet(mixed $name, mixed $value): void
+    {
+        $this->offsetUnset($name);
+        $this->add($name, $value);
+    }
+
+    public function offsetUnset(mixed $name): void
+    {
+        $others = fn (array $pair) => strcasecmp($pair[0], $name) !== 0;
+        $this->pairs = array_values(array_filter($this->pairs, $others));
+    }
+
+    /** One more header of this name. */
+    public function add(string $name, mixed $value): void
+    {
+        $this->pairs[] = [$name, $value];
+    }
+
+    /**
+     * Every value of this name, in order.
+     *
+     * @return list<string>
+     */
+    public function getall(string $name): array
+    {
+        $named = array_filter($this->pairs, fn (array $pair) => strcasecmp($pair[0], $name) === 0);
+        return array_values(array_column($named, 1));
+    }
+
+    /** Names and values, repeated ones too. */
+    public function getIterator(): \Iterator
+    {
+        return new \ArrayIterator($this->pairs);
+    }
+
+    /** Headers where those of extra replace others of their names. */
+    public function merge(self $extra): self
+    {
+        $kept = array_filter($this->pairs, fn (array $pair) => !isset($extra[$pair[0]]));
+        return new self([...array_values($kept), ...$extra->pairs]);
+    }
+}

@@ -1,0 +1,70 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Tidegate;
+
+/** Writes to a stream without waiting for its reader; what is not taken yet is kept in order. */
+final class Outbox
+{
+    private string $unsent = '';
+
+    /**
+     * @param resource $stream
+     * @param \Closure(): void $onBroken the stream takes nothing any more
+     * @param ?\Closure(): void $onDrained the stream has taken what was kept
+     */
+    public function __construct(
+        private readonly mixed $stream,
+        private readonly Reactor $reactor,
+        private readonly \Closure $onBroken,
+        private readonly ?\Closure $onDrained = null,
+    ) {
+    }
+
+    /** Bytes that wait for the reader. */
+    public function size(): int
+    {
+        return strlen($this->unsent);
+    }
+
+    public function write(string $data): void
+    {
+        if ($this->unsent !== '') {
+            $this->unsent .= $data;
+            return;
+        }
+        $sent = $this->push($data);
+        if ($sent < strlen($data)) {
+            $this->unsent = substr($data, $sent);
+            $this->reactor->onWritable($this->stream, $this->flush(...));
+        }
+    }
+
+    /** Nothing more is to go out. */
+    public function clear(): void
+    {
+        $this->unsent = '';
+        $this->reactor->forgetWriting($this->stream);
+    }
+
+    private function flush(): void
+    {
+        $this->unsent = substr($this->unsent, $this->push($this->unsent));
+        if ($this->unsent === '') {
+            $this->reactor->forgetWriting($this->stream);
+            $this->onDrained && ($this->onDrained)();
+        }
+    }
+
+    /** Bytes that the stream took; a broken one takes all. */
+    private function push(string $data): int
+    {
+        $sent = is_resource($this->stream) ? @fwrite($this->stream, $data) : false;
+        if ($sent === false) {
+            ($this->onBroken)();
+            return strlen($data);
+        }
+        return $sent;
+    }
+}
