@@ -24,6 +24,7 @@ from aiokafka.errors import KafkaError
 
 from tests.fakes.kafka_guards import Guards
 from tests.fakes.ports import free_port
+from tests.fakes.processes import freeze
 
 KAFKA_VERSION = "3.9.1"
 PATIENCE = 150.0
@@ -76,7 +77,8 @@ class KafkaBroker:
 
     def freeze(self) -> None:
         """Stop the process without ending it: connections stay and nothing answers."""
-        self.send(signal.SIGSTOP)
+        assert self._process is not None
+        freeze(self._process.pid)
 
     def thaw(self) -> None:
         """Let a frozen process go on."""

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.fakes.kube_binaries import KubeBinaries
 from tests.fakes.ports import free_port
+from tests.fakes.processes import freeze
 from tidegate.kube.access import Access, StaticToken
 
 ADMIN = "admin-token"
@@ -96,7 +97,7 @@ class KubeServer:
     def freeze_api(self) -> None:
         """Stop the API server without ending it: connections stay and nothing answers."""
         assert self._api is not None
-        self._api.send_signal(signal.SIGSTOP)
+        freeze(self._api.pid)
 
     def thaw_api(self) -> None:
         """Let a frozen API server go on."""

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.fakes.ports import free_port
+from tests.fakes.processes import freeze
 
 BINARY = Path(sys.executable).with_name("nats-server")
 
@@ -52,7 +53,7 @@ class NatsServer:
     def freeze(self) -> None:
         """Stop the process without ending it: connections stay and nothing answers."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        freeze(self._process.pid)
 
     def thaw(self) -> None:
         """Let a frozen process go on."""

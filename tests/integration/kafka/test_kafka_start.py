@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from aiokafka.admin import NewPartitions, RecordsToDelete
 from gateway.errors import ConfigError, SourceUnavailable
 from tests.fakes.kafka_broker import AdminClient
 from tests.fakes.ports import free_port
-from tests.integration.kafka.bench import Bench, unique
+from tests.integration.kafka.bench import PATIENCE, Bench, unique
 
 
 @pytest.mark.regression("aiokafka: a new group begins behind what is there")
@@ -53,12 +54,19 @@ async def test_a_partition_that_comes_later_is_read_from_its_beginning(bench: Be
     await bench.publish(3)
     async with bench.reading(start="latest") as reader:
         await bench.until_stored(lambda stored: stored.get(0) == (3, ""))
-        async with AdminClient(bench.broker.address) as admin:
-            await admin.create_partitions({bench.topic: NewPartitions(2)})
+        await add_partition(bench)
         await bench.publish(4, partition=1)
         await reader.until(4)
         assert reader.offsets() == [0, 1, 2, 3]
         reader.intake.settle()
+
+
+async def add_partition(bench: Bench) -> None:
+    """Give the topic a second partition, and wait until the broker tells of it."""
+    async with AdminClient(bench.broker.address) as admin, asyncio.timeout(PATIENCE):
+        await admin.create_partitions({bench.topic: NewPartitions(2)})
+        while len((await admin.describe_topics([bench.topic]))[0]["partitions"]) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # what is watched has no event
 
 
 async def test_records_that_are_gone_are_passed_over_and_counted(
