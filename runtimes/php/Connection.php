@@ -148,7 +148,7 @@ final class Connection
     {
         $data = @fread($this->socket, self::READ_SIZE);
         if ($data === false || $data === '') {
-            feof($this->socket) && $this->end();
+            Stream::hasEnded($this->socket) && $this->end();
             return;
         }
         if ($this->closing) {

@@ -199,6 +199,14 @@ final class Front
         }
     }
 
+    /** What signals do to any process, for one that has become a worker. */
+    public static function unfollowSignals(): void
+    {
+        foreach ([SIGCHLD, SIGTERM, SIGINT] as $signal) {
+            pcntl_signal($signal, SIG_DFL);
+        }
+    }
+
     /** Do what signals have asked for. */
     private function heed(): void
     {
@@ -251,8 +259,7 @@ final class Front
     /** @param resource $socket */
     private function connect(mixed $socket, string $peer): void
     {
-        stream_set_blocking($socket, false);
-        stream_set_read_buffer($socket, 0);
+        Stream::unblock($socket);
         $address = trim(substr($peer, 0, (int) strrpos($peer, ':')), '[]');
         $connection = new Connection($socket, $address, $this, $this->reactor);
         $this->connections[spl_object_id($connection)] = $connection;

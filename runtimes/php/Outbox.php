@@ -7,7 +7,11 @@ namespace Tidegate;
 /** Writes to a stream without waiting for its reader; what is not taken yet is kept in order. */
 final class Outbox
 {
+    /** A write takes no more than a socket may: the rest would be copied for nothing. */
+    private const WRITE_SIZE = 256 * 1024;
+
     private string $unsent = '';
+    private int $offset = 0;
 
     /**
      * @param resource $stream
@@ -25,7 +29,7 @@ final class Outbox
     /** Bytes that wait for the reader. */
     public function size(): int
     {
-        return strlen($this->unsent);
+        return strlen($this->unsent) - $this->offset;
     }
 
     public function write(string $data): void
@@ -36,7 +40,8 @@ final class Outbox
         }
         $sent = $this->push($data);
         if ($sent < strlen($data)) {
-            $this->unsent = substr($data, $sent);
+            $this->unsent = $data;
+            $this->offset = $sent;
             $this->reactor->onWritable($this->stream, $this->flush(...));
         }
     }
@@ -45,14 +50,15 @@ final class Outbox
     public function clear(): void
     {
         $this->unsent = '';
+        $this->offset = 0;
         $this->reactor->forgetWriting($this->stream);
     }
 
     private function flush(): void
     {
-        $this->unsent = substr($this->unsent, $this->push($this->unsent));
-        if ($this->unsent === '') {
-            $this->reactor->forgetWriting($this->stream);
+        $this->offset += $this->push(substr($this->unsent, $this->offset, self::WRITE_SIZE));
+        if ($this->size() <= 0) {
+            $this->clear();
             $this->onDrained && ($this->onDrained)();
         }
     }

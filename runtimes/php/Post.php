@@ -19,9 +19,7 @@ final class Post
     public function __construct(private readonly mixed $channel)
     {
         // Streams that block would give up after a minute, and at signals: we wait ourselves.
-        stream_set_blocking($channel, false);
-        stream_set_chunk_size($channel, Channel::READ_SIZE);
-        stream_set_read_buffer($channel, 0);
+        Stream::unblock($channel);
         $this->decoder = new Channel();
     }
 
@@ -48,7 +46,7 @@ final class Post
         while (!$this->inbox) {
             $this->wait(forReading: true);
             $data = @fread($this->channel, Channel::READ_SIZE);
-            if (($data === '' || $data === false) && feof($this->channel)) {
+            if (($data === '' || $data === false) && Stream::hasEnded($this->channel)) {
                 return null;
             }
             $this->inbox = $this->decoder->feed((string) $data);

@@ -36,6 +36,7 @@ final class Start
         }
         // The front's connections are not the worker's: they close when nothing refers to them.
         unset($fork);
+        Front::unfollowSignals();
         gc_collect_cycles();
         return Worker::begin($channel, $front, $settings);
     }

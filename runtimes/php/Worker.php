@@ -47,9 +47,6 @@ final class Worker
     public static function begin(mixed $channel, int $front, Settings $settings): self
     {
         LifeLine::follow($front);
-        foreach ([SIGCHLD, SIGTERM, SIGINT] as $signal) {
-            pcntl_signal($signal, SIG_DFL);
-        }
         return new self($channel, $settings);
     }
 

@@ -32,8 +32,6 @@ final class WorkerLink
         $this->idleSince = $reactor->now();
         $this->decoder = new Channel();
         $this->outbox = new Outbox($process->channel, $reactor, $this->detach(...));
-        stream_set_chunk_size($process->channel, Channel::READ_SIZE);
-        stream_set_read_buffer($process->channel, 0);
         $reactor->onReadable($process->channel, $this->read(...));
     }
 
@@ -127,7 +125,7 @@ final class WorkerLink
     {
         $data = @fread($this->process->channel, Channel::READ_SIZE);
         if ($data === false || $data === '') {
-            if (feof($this->process->channel)) {
+            if (Stream::hasEnded($this->process->channel)) {
                 $this->detach(); // the process has ended or is about to: it is reaped
             }
             return;

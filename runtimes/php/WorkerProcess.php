@@ -16,7 +16,7 @@ final class WorkerProcess
     /** @param resource $channel */
     private function __construct(public readonly int $pid, public readonly mixed $channel)
     {
-        stream_set_blocking($channel, false);
+        Stream::unblock($channel);
     }
 
     /** A new worker. In its own process, Forked is thrown. */
