@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from tests.integration.up.manifests import function
 from tests.integration.up.running import Up, running
@@ -30,8 +32,21 @@ SECRET = "a card's number"
 @pytest.fixture
 async def up(tmp_path: Path) -> AsyncIterator[Up]:
     """Run a function that fails, and have it fail on two events."""
-    (tmp_path / "all.yaml").write_text(function("raise ValueError('out of order')") + STREAM)
-    async with running(tmp_path) as one:
+    async with failing_twice(tmp_path) as one:
+        yield one
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Up]:
+    """The same for all tests that leave it as it is."""
+    async with failing_twice(tmp_path_factory.mktemp("up")) as one:
+        yield one
+
+
+@asynccontextmanager
+async def failing_twice(folder: Path) -> AsyncIterator[Up]:
+    (folder / "all.yaml").write_text(function("raise ValueError('out of order')") + STREAM)
+    async with running(folder) as one:
         await one.says("creating consumer")
         await one.says("default/hello: takes calls")
         for number in (1, 2):
@@ -52,8 +67,9 @@ async def mend(up: Up) -> None:
     await up.says("the changed version takes the calls now")
 
 
-async def test_the_list_says_what_failed_why_and_when(up: Up) -> None:
-    first, second = await letters(up)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_list_says_what_failed_why_and_when(shared_up: Up) -> None:
+    first, second = await letters(shared_up)
     assert (first["trigger"], first["function"], first["kind"]) == (
         "orders",
         "hello",
@@ -62,21 +78,22 @@ async def test_the_list_says_what_failed_why_and_when(up: Up) -> None:
     assert (first["reason"], first["code"], first["attempts"]) == ("exhausted", 500, 2)
     assert first["firstFailed"] < first["lastFailed"] <= second["lastFailed"]
     assert first["position"].startswith("1/")
-    table = (await up.command("dlq", "ls")).out
+    table = (await shared_up.command("dlq", "ls")).out
     assert first["id"] in table
     assert "it answered 500" in table
     assert SECRET not in table
 
 
-async def test_a_payload_is_shown_only_to_who_asks_for_it(up: Up) -> None:
-    id = (await letters(up))[0]["id"]
-    shown = await up.command("dlq", "show", id)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_payload_is_shown_only_to_who_asks_for_it(shared_up: Up) -> None:
+    id = (await letters(shared_up))[0]["id"]
+    shown = await shared_up.command("dlq", "show", id)
     assert "id: ORDERS:1" in shown.out
     assert SECRET not in shown.out
-    whole = json.loads((await up.command("dlq", "show", id, "--payload", "-o", "json")).out)
+    whole = json.loads((await shared_up.command("dlq", "show", id, "--payload", "-o", "json")).out)
     assert whole["data"] == f"{SECRET} 1"
     assert whole["event"]["subject"] == "orders.new"
-    unknown = await up.command("dlq", "show", "nothing")
+    unknown = await shared_up.command("dlq", "show", "nothing")
     assert (unknown.code, "tidegate dlq list has them" in unknown.err) == (2, True)
 
 
@@ -103,17 +120,19 @@ async def test_a_purge_asks_first(up: Up) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("--all", "-t", "orders"), ("--all", "some-id")])
-async def test_a_selection_must_be_said(up: Up, arguments: tuple[str, ...]) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_selection_must_be_said(shared_up: Up, arguments: tuple[str, ...]) -> None:
     for verb in ("redrive", "purge"):
-        assert (await up.command("dlq", verb, *arguments)).code == 2
-    assert len(await letters(up)) == 2
+        assert (await shared_up.command("dlq", verb, *arguments)).code == 2
+    assert len(await letters(shared_up)) == 2
 
 
-async def test_the_routes_take_nothing_from_strangers(up: Up) -> None:
-    url = f"{up.contact['admin']}/control/dead-letters"
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_routes_take_nothing_from_strangers(shared_up: Up) -> None:
+    url = f"{shared_up.contact['admin']}/control/dead-letters"
     async with aiohttp.ClientSession() as session:
         async with session.get(url) as answer:
             assert answer.status == 401
         async with session.post(f"{url}/purge", data=b'{"all": true}') as answer:
             assert answer.status == 401
-    assert len(await letters(up)) == 2
+    assert len(await letters(shared_up)) == 2
