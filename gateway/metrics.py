@@ -78,6 +78,11 @@ _GAUGES: tuple[tuple[str, str, Callable[[Progress], float | None]], ...] = (
         "Dead letters that their target has refused so far.",
         lambda p: p.unwritten,
     ),
+    (
+        "tidegate_uncommitted",
+        "Events that ended and are not committed: a crash repeats them.",
+        lambda p: p.uncommitted,
+    ),
     ("tidegate_lag_events", "Events that the broker has and we have not.", lambda p: p.lag_events),
     ("tidegate_lag_seconds", "Age of the oldest of them, in seconds.", lambda p: p.lag_seconds),
 )

@@ -12,7 +12,8 @@ class LimitSettings:
     """Bounds on what one process holds in memory."""
 
     queued_events: int = 1024
-    """Unsettled deliveries per subscription: enough to keep 16 in flight over a fetch."""
+    """Events in flight per subscription: unsettled, or ended and not yet committed. What a crash
+    repeats at most, and enough to keep 16 attempts busy over a fetch."""
 
     queued_bytes: int = 16 * 1024 * 1024
     """Unsettled payload per subscription."""
@@ -118,7 +119,8 @@ class KafkaSettings:
     """For deliveries in flight before partitions are given up; the whole group waits for it."""
 
     commit_interval: float = 0.2
-    """Offsets wait for so long, to be committed together: what a crash repeats of what is done."""
+    """Offsets wait for so long, to be committed together; sooner where half of `queued_events`
+    has ended since the last commit."""
 
     metadata_age: float = 60.0
     """How soon new partitions, and new topics of a pattern, are found."""

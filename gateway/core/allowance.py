@@ -16,6 +16,9 @@ class Allowance:
     `credit` is what may still be pushed; `room` waits for some. Both bounds may be passed by
     the rest of one batch, since what was read cannot be unread. When others have spent the
     budget, with what they have parked perhaps, some events may still be held, up to `OWN_PART`.
+
+    What has ended takes its place in the bound of events until its source has written that:
+    a crash repeats what is held or `uncommitted`, and so never more than the bound.
     """
 
     __slots__ = (
@@ -28,6 +31,7 @@ class Allowance:
         "_own_events",
         "_room",
         "held",
+        "uncommitted",
     )
 
     def __init__(self, events: int, size: int, budget: Budget) -> None:
@@ -40,16 +44,18 @@ class Allowance:
         self._awaited = False
         self._room = asyncio.Event()
         self.held = 0
+        self.uncommitted = 0
 
     @property
     def credit(self) -> int:
         """How many more deliveries may be held now."""
-        if self._bytes >= self._bytes_limit or self._must_wait:
+        free = self._events_limit - self._taken
+        if free <= 0 or self._bytes >= self._bytes_limit or self._must_wait:
             return 0
         if self._budget.spent:
             # All of it or nothing: a source that saves up credit for a batch would wait for ever.
-            return self._own_events
-        return max(self._events_limit - self.held, 0)
+            return min(self._own_events, free)
+        return free
 
     def take(self, size: int) -> None:
         """Hold one more delivery of `size` bytes."""
@@ -64,6 +70,16 @@ class Allowance:
         self._budget.give_back(size)
         if self._awaited and self._within_bounds():
             self._wake_or_wait()
+
+    def owe(self, change: int) -> bool:
+        """Count ended events as uncommitted, or no longer; return whether they take half the bound.
+
+        Called while an event that ended is still held, so that its place is never free between.
+        """
+        self.uncommitted += change
+        if change < 0 and self._awaited and self._within_bounds():
+            self._wake_or_wait()
+        return self.uncommitted * 2 >= self._events_limit
 
     async def room(self) -> None:
         """Return when an eighth of the bounds is free, so that reading comes in batches.
@@ -84,8 +100,14 @@ class Allowance:
             self._bytes >= self._own_bytes or self.held >= self._own_events
         )
 
+    @property
+    def _taken(self) -> int:
+        """The places that are taken of the bound of events."""
+        return self.held + self.uncommitted
+
     def _within_bounds(self) -> bool:
-        return self.held * 8 <= self._events_limit * 7 and self._bytes * 8 <= self._bytes_limit * 7
+        few = self._taken * 8 <= self._events_limit * 7
+        return few and self._bytes * 8 <= self._bytes_limit * 7
 
     def _wake_or_wait(self) -> None:
         """Wake the source; where only the budget is in the way, leave that to the budget."""

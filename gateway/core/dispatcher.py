@@ -172,6 +172,17 @@ class Dispatcher:
         self._progress.lag_events = events
         self._progress.lag_seconds = seconds
 
+    def uncommitted(self, change: int) -> bool:
+        """See `Intake.uncommitted`."""
+        allowance = self._held.allowance
+        many = allowance.owe(change)
+        self._progress.uncommitted = allowance.uncommitted
+        return many
+
+    def unwritable(self, reason: str) -> None:
+        """See `Intake.unwritable`."""
+        self._progress.unwritable = reason
+
     def lost(self, events: int) -> None:
         """See `Intake.lost`. Not in the books: these events were never received."""
         self._progress.lost += events
@@ -305,3 +316,5 @@ class Dispatcher:
         except TimeoutError:
             message = "%s: its source did not close within %g s; what was not written comes again"
             logger.warning(message, self._id, CLOSE_TIMEOUT)
+        finally:
+            self._progress.uncommitted, self._progress.unwritable = 0, ""

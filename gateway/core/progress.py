@@ -86,6 +86,12 @@ class Progress:
     unwritten: int = 0
     """Dead letters that their target has refused so far; they hold their lanes meanwhile."""
 
+    uncommitted: int = 0
+    """Events that have ended and whose source has not written that yet: a crash repeats them."""
+
+    unwritable: str = ""
+    """Why that cannot be written now; empty while it can."""
+
     breaker: str = "closed"
     """`open` and `halfOpen` while the function as a whole takes nothing; see `Breaker`."""
 

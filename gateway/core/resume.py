@@ -17,6 +17,7 @@ import binascii
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 _PREFIX = "t1:"
 _INFLATED_LIMIT = 256 * 1024
@@ -50,25 +51,36 @@ class Resume:
         )
 
 
+class Note(NamedTuple):
+    """What stands beside a position: all up to `highest` is done but for what `text` names."""
+
+    text: str
+    highest: int
+    whole: bool = True
+    """Whether all went in that there was to say."""
+
+    trimmed: bool = False
+    """Whether something that is done did not go in; it would be repeated after a crash."""
+
+
 def encode(
     base: int, highest: int, unsettled: Sequence[int], attempts: Mapping[int, int], limit: int
-) -> tuple[str, bool]:
-    """Return what to note beside `base`, `limit` characters at most, and whether all went in.
+) -> Note:
+    """Return what to note beside `base`, in `limit` characters at most.
 
     `unsettled` are the open offsets in order; `highest` is the highest done one. What does not
-    go in is the retries first, then what is done furthest above `base`; it would be repeated
-    after a crash.
+    go in is the retries first, then what is done furthest above `base`.
     """
     if highest < base and not attempts:
-        return "", True
+        return Note("", highest)
     text = _encoded(base, highest, unsettled, attempts)
-    whole = len(text) <= limit
+    whole, most = len(text) <= limit, highest
     if not whole:
         text = _encoded(base, highest, unsettled, {})
     while len(text) > limit:
         highest = base + (highest - base) // 2
         text = _encoded(base, highest, unsettled, {})
-    return text, whole
+    return Note(text, highest, whole, trimmed=highest < most)
 
 
 def decode(base: int, text: str) -> Resume:

@@ -53,6 +53,20 @@ class Intake(Protocol):
         """Say how far behind the source is, when it knows."""
         ...
 
+    def uncommitted(self, change: int) -> bool:
+        """Say that so many more events have ended than their broker was told of; or fewer.
+
+        For a source that does not tell of each end at once. Until then an ended event keeps its
+        place in the credit, so that a crash never repeats more than the bound. Called with 1 in
+        the settlement of each, and with less than 0 once their end is written. Returns whether
+        half of the bound waits so: time to write, or there will be nothing to work on.
+        """
+        ...
+
+    def unwritable(self, reason: str) -> None:
+        """Say why what has ended cannot be written now; with nothing, that it can again."""
+        ...
+
     def lost(self, events: int) -> None:
         """Say that `events` more were thrown away before they could be pushed, and come no more."""
         ...

@@ -90,6 +90,10 @@ class Tenancy:
         tenure = self._tenures.get(key)
         return tenure is not None and tenure.until > self._clock()
 
+    def positions(self) -> dict[str, str]:
+        """Return the position that each lease held is known to have."""
+        return {key: one.lease.position for key, one in self._tenures.items()}
+
     # Keeping what is held.
 
     async def renew(self, positions: Mapping[str, str]) -> None:

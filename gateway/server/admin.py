@@ -99,6 +99,7 @@ def row(subscription: Subscription, progress: Progress) -> dict[str, object]:
         "drift": books.drift,
         "waiting": progress.waiting,
         "parked": progress.parked,
+        "uncommitted": progress.uncommitted,
         "breaker": progress.breaker,
         "lagEvents": progress.lag_events,
         "lagSeconds": progress.lag_seconds,
@@ -129,4 +130,6 @@ def _trouble(progress: Progress) -> str:
         return f"{progress.unwritten} dead letters not written: {progress.last_error}"
     if progress.parked:
         return f"{progress.parked} parked: {progress.last_error}"
+    if progress.unwritable:
+        return f"{progress.uncommitted} ended and not committed: {progress.unwritable}"
     return ""

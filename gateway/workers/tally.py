@@ -12,7 +12,7 @@ from gateway.core.progress import Books, Histogram, Progress, State
 Tally = Mapping[str, Any]
 """The fields of `Progress`, and those of its books and durations, as JSON has them."""
 
-GAUGES = frozenset({"held", "waiting", "parked", "unwritten"})
+GAUGES = frozenset({"held", "waiting", "parked", "unwritten", "uncommitted"})
 """Numbers of what is there now: they end with their worker. All other numbers are counters."""
 
 WORST_FIRST = (

@@ -19,6 +19,8 @@ class RecordingIntake:
         self.behind: int | None = None
         self.age: float | None = None
         self.gone = 0
+        self.uncommitted_count = 0
+        self.trouble = ""
         self.busy = False
         """Whether all that is unsettled is being worked on, and is not handed back."""
 
@@ -32,7 +34,7 @@ class RecordingIntake:
     @property
     def credit(self) -> int:
         """See `Intake.credit`."""
-        return max(self.limit - len(self.unsettled), 0)
+        return max(self.limit - len(self.unsettled) - self.uncommitted_count, 0)
 
     def push(self, deliveries: Sequence[Delivery]) -> None:
         """See `Intake.push`."""
@@ -48,6 +50,16 @@ class RecordingIntake:
         """See `Intake.polled`."""
         self.polls += 1
         self._signal.set()
+
+    def uncommitted(self, change: int) -> bool:
+        """See `Intake.uncommitted`."""
+        self.uncommitted_count += change
+        self._signal.set()
+        return self.uncommitted_count * 2 >= self.limit
+
+    def unwritable(self, reason: str) -> None:
+        """See `Intake.unwritable`."""
+        self.trouble = reason
 
     def lost(self, events: int) -> None:
         """See `Intake.lost`."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
@@ -13,6 +14,7 @@ from aiokafka.abc import ConsumerRebalanceListener
 from gateway.core.delivery import Delivery
 from gateway.core.resume import Resume, decode
 from gateway.core.source import Intake
+from gateway.core.uncommitted import Uncommitted
 from gateway.errors import SourceUnavailable
 from gateway.settings import KafkaSettings
 from gateway.sources.kafka.client import Client, GenerationLost
@@ -52,7 +54,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
         self._between = True
         self._revoking = False
         self._over = False
-        self._unwritten = ""
+        self._unwritable = ""
+        self._pressed = asyncio.Event()
         self.changed = asyncio.Event()
         self.advanced = asyncio.Event()
 
@@ -131,7 +134,13 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
         for each, partition in self._held.items():
             if partition.interrupted and not partition.pending:
                 left = partition.left
-                self._held[each] = self._fresh(each, partition.stored, left)
+                self._held[each] = Partition(
+                    self._held_as(each),
+                    partition.stored,
+                    left,
+                    partition.uncommitted,
+                    self._settled,
+                )
                 self._client.seek(each, left.base)
 
     def strand(self, partitions: Sequence[TopicPartition]) -> None:
@@ -146,6 +155,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
             if partition.stranded and not partition.pending:
                 offset = await self._starts.again(self._client, each, partition.next_offset)
                 if self._held.get(each) is partition:
+                    partition.give_up()  # what it was has gone from the broker
                     self._held[each] = self._fresh(each, partition.stored, Resume(offset))
                     self._client.seek(each, offset)
                     self.advanced.set()
@@ -175,33 +185,44 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
         if self._pending:
             self.advanced.set()
 
-    async def commit(self) -> None:
-        """Commit what advanced. What cannot be committed now is tried again, or comes again."""
+    async def commit(self) -> bool:
+        """Commit what advanced; say whether that went well.
+
+        What cannot be committed now is tried again, or comes again.
+        """
         self.advanced.clear()
         if self._between:
-            return
-        wanted = {each: partition.commitment() for each, partition in self._held.items()}
-        moved = {each: one for each, one in wanted.items() if one != self._held[each].stored}
-        if not moved:
-            return
+            return False
         held = self._held
+        wanted = {each: partition.commitment() for each, partition in held.items()}
+        moved = {each: one for each, one in wanted.items() if one != held[each].stored}
+        _note(held, {each: one for each, one in wanted.items() if each not in moved})
         try:
-            await self._client.commit(moved)
+            _note(held, await self._client.commit(moved) if moved else {})
         except GenerationLost:
-            return  # the rebalance that follows gives these partitions up
+            return False  # the rebalance that follows gives these partitions up
         except SourceUnavailable as error:
-            self._complain(error)
+            self._complain(str(error))
             self.advanced.set()
-        else:
-            self._unwritten = ""
-            _note(held, moved)
+            return False
+        self._complain("")
+        return True
 
     async def commit_always(self) -> None:
-        """Commit in intervals, for as long as something advances. Runs until cancelled."""
+        """Commit for as long as something advances. Runs until cancelled.
+
+        At once after a pause, then in intervals, or sooner where much has ended.
+        """
+        interval = self._settings.commit_interval
         while True:
             await self.advanced.wait()
-            await asyncio.sleep(self._settings.commit_interval)
-            await self.commit()
+            if not await self.commit():
+                await asyncio.sleep(interval)
+                continue
+            self._pressed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(interval):
+                    await self._pressed.wait()
 
     def end(self) -> None:
         """Wait for no delivery any more: the source is closing."""
@@ -232,8 +253,16 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
         return self._fresh(each, stored, resume)
 
     def _fresh(self, each: TopicPartition, stored: Commitment, resume: Resume) -> Partition:
-        held = Held((each.topic, each.partition), self._settings.window)
-        return Partition(held, stored, resume, self._settled)
+        uncommitted = Uncommitted(self._count, resume.highest)
+        return Partition(self._held_as(each), stored, resume, uncommitted, self._settled)
+
+    def _held_as(self, each: TopicPartition) -> Held:
+        return Held((each.topic, each.partition), self._settings.window)
+
+    def _count(self, change: int) -> None:
+        """Have the intake count what is not committed, and commit sooner where that is much."""
+        if self._intake.uncommitted(change) and not self._pressed.is_set():
+            self._pressed.set()
 
     def _settled(self) -> None:
         # Looking costs less than setting what is set, and this is on the path of every event.
@@ -261,15 +290,23 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
     def _pending(self) -> int:
         return sum(partition.pending for partition in self._held.values())
 
-    def _complain(self, error: SourceUnavailable) -> None:
-        """Say once that commits fail, until one goes through."""
-        if self._unwritten != str(error):
-            self._unwritten = str(error)
-            logger.warning("%s; trying again until it is written", error)
+    def _complain(self, error: str) -> None:
+        """Say once that commits fail, until one goes through; `error` is then empty."""
+        if error and self._unwritable != error:
+            logger.warning(
+                "%s; trying again until it is written; meanwhile no more is read than may be in"
+                " flight",
+                error,
+            )
+        elif self._unwritable and not error:
+            logger.info("%s: offsets are committed again", self._name)
+        if self._unwritable != error:
+            self._unwritable = error
+            self._intake.unwritable(error)
 
 
 def _note(
     held: Mapping[TopicPartition, Partition], written: Mapping[TopicPartition, Commitment]
 ) -> None:
     for each, one in written.items():
-        held[each].stored = one
+        held[each].committed(one)

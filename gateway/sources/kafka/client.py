@@ -181,21 +181,25 @@ class Client:
         self._served = records.keys()
         return records
 
-    async def commit(self, offsets: Mapping[TopicPartition, Commitment]) -> None:
-        """Commit those of `offsets` that are still ours.
+    async def commit(
+        self, offsets: Mapping[TopicPartition, Commitment]
+    ) -> Mapping[TopicPartition, Commitment]:
+        """Commit those of `offsets` that are still ours, and return them.
 
         Raises `GenerationLost` when the group went on without us.
         """
         ours = self._consumer.assignment()
-        wanted = {each: tuple(offsets[each]) for each in offsets if each in ours}
+        wanted = {each: one for each, one in offsets.items() if each in ours}
         if not wanted:
-            return
+            return wanted
         try:
-            await self._asked("committing", self._consumer.commit(wanted))
+            plain = {each: tuple(one) for each, one in wanted.items()}
+            await self._asked("committing", self._consumer.commit(plain))
         except SourceUnavailable as error:
             if isinstance(error.__cause__, errors.CommitFailedError | errors.IllegalStateError):
                 raise GenerationLost from error
             raise
+        return wanted
 
     def behind(self, partition: TopicPartition, committable: int, idle: bool) -> int | None:
         """Return how many records of `partition` are not done, when the broker told its end.

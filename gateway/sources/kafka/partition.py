@@ -8,6 +8,7 @@ from typing import NamedTuple
 from gateway.core.checkpoint import Checkpoint, Mark
 from gateway.core.delivery import Delivery, Outcome
 from gateway.core.resume import Resume, encode
+from gateway.core.uncommitted import Offer, Uncommitted
 from gateway.sources.kafka.events import Record, RecordEvents
 
 METADATA_LIMIT = 3500
@@ -41,20 +42,28 @@ class Partition:
     """The records of one partition that were handed out in one assignment.
 
     `stored` is what the group is known to have; it differs from `commitment` while there is
-    something to commit. `next_offset` is the next to be read. `changed` is called as deliveries
-    end. What is done above the watermark and would not fit into a commit stops the reading.
+    something to commit, and `uncommitted` counts what ended since. `next_offset` is the next to be
+    read. `changed` is called as deliveries end. What is done above the watermark and would not fit
+    into a commit stops the reading.
     """
 
     def __init__(
-        self, held: Held, stored: Commitment, resume: Resume, changed: Callable[[], None]
+        self,
+        held: Held,
+        stored: Commitment,
+        resume: Resume,
+        uncommitted: Uncommitted,
+        changed: Callable[[], None],
     ) -> None:
         self.name = held.name
         self.stored = stored
+        self.uncommitted = uncommitted
         self.next_offset = resume.base
         self.stranded = False
         """Whether the broker has no record at `next_offset` any more."""
 
         self._crowded = False
+        self._offered: tuple[Commitment, Offer] | None = None
         self._resume: Resume | None = resume
         self._base = resume.base
         self._highest = max(resume.highest, resume.base - 1)
@@ -105,9 +114,22 @@ class Partition:
     def commitment(self) -> Commitment:
         """Return what the group should have now."""
         base = self.committable
-        metadata, whole = encode(base, self._highest, *self._unsettled(), METADATA_LIMIT)
-        self._crowded = not whole
-        return Commitment(base, metadata)
+        note = encode(base, self._highest, *self._unsettled(), METADATA_LIMIT)
+        self._crowded = not note.whole
+        offer = self.uncommitted.offer(base, note)
+        if offer is None:
+            return self.stored  # until older records have ended, and there is less to say
+        self._offered = Commitment(base, note.text), offer
+        return self._offered[0]
+
+    def committed(self, commitment: Commitment) -> None:
+        """Note that the group has `commitment` now.
+
+        What an older one covers than that which was asked for last is covered by that, too.
+        """
+        self.stored = commitment
+        if self._offered is not None and self._offered[0] == commitment:
+            self.uncommitted.written(self._offered[1])
 
     def deliveries(self, records: Iterable[Record]) -> list[Delivery]:
         """Track `records` and return those that are to be delivered."""
@@ -122,6 +144,7 @@ class Partition:
         self._checkpoint.revoke()
         self._open.clear()
         self._back.clear()
+        self.uncommitted.clear()
 
     def _unsettled(self) -> tuple[list[int], dict[int, int]]:
         """Return the known offsets that are not done, in order, and how often they were tried."""
@@ -164,4 +187,5 @@ class Partition:
             if offset > self._highest:
                 self._highest = offset
             self._checkpoint.resolve(mark)
+            self.uncommitted.ended(offset)
         self._changed()

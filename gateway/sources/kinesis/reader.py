@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from gateway.core.delivery import Delivery
 from gateway.core.resume import decode
 from gateway.core.source import Intake
+from gateway.core.uncommitted import Uncommitted
 from gateway.errors import SourceUnavailable
 from gateway.sources.kinesis.aws import IteratorExpired, NotThere, Throttled
 from gateway.sources.kinesis.credit import SharedCredit
@@ -69,6 +70,9 @@ class Surroundings:
     changed: Callable[[], None]
     """Called when a shard has nothing in work and will be read no further."""
 
+    uncommitted: Callable[[int], None]
+    """Told how many more records have ended than leases say, or how many fewer."""
+
     lag: Callable[[str, float], None]
     pace: Pace
 
@@ -85,7 +89,10 @@ class ShardReader:
         self.ended = False
         self._around = around
         self._kept = self._kept_in(start)
-        self._records = ShardRecords(shard, around.events(shard), self._kept, self._settled)
+        uncommitted = Uncommitted(around.uncommitted)
+        self._records = ShardRecords(
+            shard, around.events(shard), self._kept, uncommitted, self._settled
+        )
         self._settled_some = asyncio.Event()
         self._record_size = 1024.0
         self._delay = around.pace.busy
@@ -130,6 +137,10 @@ class ShardReader:
     def stop(self) -> None:
         """Note that nothing more will be read: the last settlement is worth a call."""
         self._stopped_at = asyncio.get_running_loop().time()
+
+    def written(self, position: str) -> None:
+        """Note that the lease says `position`: what it covers is not repeated any more."""
+        self._records.written(position)
 
     def revoke(self) -> None:
         """Give the shard up."""
@@ -205,25 +216,40 @@ class ShardReader:
     async def _fetch(
         self, iterator: str, intake: Intake, credit: SharedCredit
     ) -> Mapping[str, Any]:
-        """Read within the credit and push what came."""
+        """Read within the credit and push what came; what holds many events, as credit comes."""
         most = min(LIMIT, max(int(BATCH_BYTES / self._record_size), 1))
         async with credit.part(most) as limit:
             batch = await self._around.stream.records(iterator, limit)
             intake.polled()
+            self._weigh(batch["Records"])
+            rest = self._push(batch["Records"], limit, intake)
             if self._reads:
-                self._push(batch["Records"], intake)
                 self._around.lag(self.shard.id, (batch.get("MillisBehindLatest") or 0) / 1000)
-        return batch
+        while rest and self._reads:
+            async with credit.part(LIMIT) as limit:
+                rest = self._push(rest, limit, intake)
+        # With something left this is not the end of the shard, whatever the answer said.
+        return {**batch, "NextShardIterator": iterator} if rest else batch
 
-    def _push(self, records: list[Mapping[str, Any]], intake: Intake) -> None:
-        if not records:
-            return
+    def _push(
+        self, records: Sequence[Mapping[str, Any]], limit: int, intake: Intake
+    ) -> Sequence[Mapping[str, Any]]:
+        """Push the first of `records`, up to `limit` events or the end of one; return the rest."""
+        if not self._reads:
+            return records
         deliveries: list[Delivery] = []
-        for record in records:
-            deliveries += self._records.deliveries(record)
-        size = sum(len(record["Data"]) for record in records) / len(records)
-        self._record_size = max(size, (self._record_size + size) / 2, 1)
-        intake.push(deliveries)
+        taken = 0
+        while taken < len(records) and len(deliveries) < limit:
+            deliveries += self._records.deliveries(records[taken])
+            taken += 1
+        if deliveries:
+            intake.push(deliveries)
+        return records[taken:]
+
+    def _weigh(self, records: Sequence[Mapping[str, Any]]) -> None:
+        if records:
+            size = sum(len(record["Data"]) for record in records) / len(records)
+            self._record_size = max(size, (self._record_size + size) / 2, 1)
 
     def _settled(self) -> None:
         self._settled_some.set()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from gateway.core.checkpoint import Checkpoint, Mark
 from gateway.core.delivery import Delivery, Outcome
 from gateway.core.resume import Resume, decode, encode
+from gateway.core.uncommitted import Offer, Uncommitted
 from gateway.sources.kinesis.events import Received, Shard, ShardEvents
 from gateway.sources.kinesis.positions import Kept, Position, position_from_text
 
@@ -33,16 +34,24 @@ class ShardRecords:
     """Makes deliveries of records and knows how far they are settled.
 
     A shard always has the same records in the same order, so what is done beyond the position is
-    noted by counting. `changed` is called as deliveries end. Once given up (`revoke`), whatever
-    settles later moves nothing.
+    noted by counting. `changed` is called as deliveries end, and `uncommitted` counts those whose
+    end the lease does not say yet. Once given up (`revoke`), whatever settles later moves nothing.
     """
 
     def __init__(
-        self, shard: Shard, events: ShardEvents, kept: Kept, changed: Callable[[], None]
+        self,
+        shard: Shard,
+        events: ShardEvents,
+        kept: Kept,
+        uncommitted: Uncommitted,
+        changed: Callable[[], None],
     ) -> None:
         self._shard = shard
         self._events = events
         self._kept = kept
+        self._uncommitted = uncommitted
+        self._offered: tuple[str, Offer] | None = None
+        self._written = kept.text
         self._half_done = position_from_text(kept.place)
         self._changed = changed
         self._resume: Resume | None = None
@@ -61,7 +70,16 @@ class ShardRecords:
     @property
     def position(self) -> str:
         """How far everything is settled, and what is beyond, as a lease keeps it."""
-        return self._noted().text if self._next else self._kept.text
+        return self._noted() if self._next else self._kept.text
+
+    def written(self, text: str) -> None:
+        """Note that the lease says `text` now.
+
+        What an older one covers than that which was asked for last is covered by that, too.
+        """
+        self._written = text
+        if self._offered is not None and self._offered[0] == text:
+            self._uncommitted.written(self._offered[1])
 
     @property
     def drained(self) -> bool:
@@ -86,6 +104,7 @@ class ShardRecords:
     def revoke(self) -> None:
         """Give the shard up."""
         self._checkpoint.revoke()
+        self._uncommitted.clear()
 
     def deliveries(self, record: Mapping[str, Any]) -> list[Delivery]:
         """Track what `record` holds; return what of it was not done before the start."""
@@ -111,7 +130,7 @@ class ShardRecords:
         if anchor is None or anchor.sequence != sequence or self._half_done not in (None, anchor):
             return
         self._resume = decode(0, self._kept.beyond)
-        self._highest = self._resume.highest
+        self._highest = self._uncommitted.noted = self._resume.highest
 
     def _tracked(self, one: Received) -> Delivery | None:
         number = self._next
@@ -142,9 +161,10 @@ class ShardRecords:
             del self._open[number]
             self._highest = max(self._highest, number)
             self._checkpoint.resolve(mark)
+            self._uncommitted.ended(number)
         self._changed()
 
-    def _noted(self) -> Kept:
+    def _noted(self) -> str:
         """Return what the lease should keep now."""
         watermark = self._checkpoint.watermark
         if watermark is not None:
@@ -152,10 +172,14 @@ class ShardRecords:
         first: Mark[Tracked] = self._open[0].position  # type: ignore[assignment]  # by _tracked
         return self._kept_at(self._kept.place, self._half_done or first.position.position, 0)
 
-    def _kept_at(self, place: str, anchor: Position, base: int) -> Kept:
-        unsettled, attempts = self._unsettled()
-        beyond, _ = encode(base, self._highest, unsettled, attempts, BEYOND_LIMIT)
-        return Kept(place, anchor, beyond)
+    def _kept_at(self, place: str, anchor: Position, base: int) -> str:
+        note = encode(base, self._highest, *self._unsettled(), BEYOND_LIMIT)
+        offer = self._uncommitted.offer(base, note)
+        if offer is None:
+            return self._written  # until older records have ended, and there is less to say
+        text = Kept(place, anchor, note.text).text
+        self._offered = text, offer
+        return text
 
     def _unsettled(self) -> tuple[list[int], dict[int, int]]:
         """Return the known records that are not done, in order, and how often they were tried."""

@@ -38,7 +38,7 @@ class Timing:
     """Between two signs of life; at most a third of the period."""
 
     note: float = 0.5
-    """Between two writes of a position that moves: what ended since then is repeated by a crash."""
+    """Between two writes of a position that moves; it is sooner where much has ended since."""
 
     discover: float = 30.0
     """Between two looks for new shards, beside those that the end of a shard announces."""
@@ -88,7 +88,8 @@ class KinesisSource:
         self._store = leases
         self._stack = AsyncExitStack()
         self._name = f"{subscription.kind} {subscription.namespace}/{subscription.trigger}"
-        self._changed, self._discover_now = asyncio.Event(), asyncio.Event()
+        self._stirred, self._discover_now = asyncio.Event(), asyncio.Event()
+        self._changed = self._pressed = False
         self._readers: dict[str, ShardReader] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._lags: dict[str, float] = {}
@@ -146,7 +147,8 @@ class KinesisSource:
             self._stream,
             lambda shard: ShardEvents(summary.arn, shard),
             self._tenancy.holds,
-            self._changed.set,
+            self._change,
+            self._count,
             self._note_lag,
             self._timing.pace,
         )
@@ -180,7 +182,7 @@ class KinesisSource:
     async def _discover(self) -> None:
         await self._catalogue.discover()
         self._intake.polled()
-        self._changed.set()
+        self._change()
 
     # Keeping leases.
 
@@ -192,22 +194,25 @@ class KinesisSource:
         while True:
             # Others' leases are read more rarely: in DynamoDB each of them has its price.
             rounds += 1
-            seeking = self._changed.is_set() or rounds % 2 == 0
-            self._changed.clear()
+            seeking = self._changed or rounds % 2 == 0
+            self._changed = False
             try:
                 async with asyncio.timeout(period / 2):
                     await self._attend(seeking=seeking)
                 # Who holds nothing writes nothing: only a look at the leases proves the store.
-                failing_since = None if seeking else failing_since
+                if seeking:
+                    failing_since = None
+                    self._intake.unwritable("")
             except (SourceUnavailable, TimeoutError) as error:
                 reason = str(error) or f"not done within {period / 2:g} s"
                 if failing_since is None:
                     failing_since = loop.time()
                     logger.warning("%s: cannot write its leases: %s", self._name, reason)
+                    self._intake.unwritable(reason)
                 elif loop.time() - failing_since > 2 * period:
                     raise SourceUnavailable(f"writing the leases: {reason}") from error
             finally:
-                self._drop_lost()
+                self._take_stock()
             # However often shards say that they changed: each round writes every lease.
             await asyncio.sleep(self._timing.renew / 25)
             await self._note_positions(until=loop.time() + self._timing.renew)
@@ -217,15 +222,19 @@ class KinesisSource:
 
         A store in trouble gets nothing more before that round, which says so.
         """
-        loop = asyncio.get_running_loop()
-        pause = self._timing.note
-        while not self._changed.is_set() and (left := until - loop.time()) > 0:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(left, pause)):
-                    await self._changed.wait()
-                    return
-            if loop.time() < until and not await self._noted():
-                pause = left
+        loop, troubled = asyncio.get_running_loop(), False
+        while not self._changed and (left := until - loop.time()) > 0:
+            await self._stir(left if troubled else min(left, self._timing.note), troubled)
+            if not self._changed and loop.time() < until:
+                troubled = not await self._noted()
+
+    async def _stir(self, limit: float, troubled: bool) -> None:
+        """Wait until something has changed, or much has ended and may be written."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                while not (self._changed or (self._pressed and not troubled)):
+                    self._stirred.clear()
+                    await self._stirred.wait()
 
     async def _noted(self) -> bool:
         """Write positions that moved; say whether the store took them well."""
@@ -236,7 +245,18 @@ class KinesisSource:
             logger.debug("%s: cannot write positions: %s", self._name, error)
             return False
         finally:
-            self._drop_lost()
+            self._take_stock()
+            self._pressed = False
+
+    def _change(self) -> None:
+        self._changed = True
+        self._stirred.set()
+
+    def _count(self, change: int) -> None:
+        """Have the intake count what leases do not say yet, and write sooner where it is much."""
+        if self._intake.uncommitted(change):
+            self._pressed = True
+            self._stirred.set()
 
     def _positions(self) -> dict[str, str]:
         return {key: reader.position for key, reader in self._readers.items()}
@@ -292,6 +312,13 @@ class KinesisSource:
                 reader.run(self._intake, self._credit), name=f"{self._name}: {lease.key}"
             )
 
+    def _take_stock(self) -> None:
+        """Note what the leases say now, and stop work on those that are not ours any more."""
+        for key, position in self._tenancy.positions().items():
+            if key in self._readers:
+                self._readers[key].written(position)
+        self._drop_lost()
+
     def _drop_lost(self) -> None:
         """Stop work on shards whose leases are not ours any more."""
         for key in [key for key in self._readers if not self._tenancy.holds(key)]:
@@ -333,7 +360,7 @@ class KinesisSource:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                self._changed.set()
+                self._change()
                 group.create_task(self._discovering(), name=f"{self._name}: discovery")
                 group.create_task(_failure_of(keeping), name=f"{self._name}: watch of leases")
         except ExceptionGroup as errors:

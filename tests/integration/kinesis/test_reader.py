@@ -45,6 +45,7 @@ async def lone_reader(stream: StreamOfTests, credit: int = 1000) -> AsyncIterato
             lambda shard: ShardEvents("arn", shard),
             lambda _: one.held,
             lambda: None,
+            lambda _: None,
             lambda *_: None,
             FAST.pace,
         )

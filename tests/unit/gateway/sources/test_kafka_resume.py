@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.delivery import Delivery, Outcome
-from gateway.core.resume import Resume, decode, encode
+from gateway.core.resume import Note, Resume, decode, encode
+from gateway.core.uncommitted import Uncommitted
 from gateway.sources.kafka.partition import (
     METADATA_LIMIT,
     NOTHING,
@@ -30,7 +31,9 @@ def records(offsets: Iterable[int]) -> list[Any]:
 def partition(
     stored: Commitment = NOTHING, resume: Resume | None = None, window: int = 10_000
 ) -> Partition:
-    return Partition(Held(("t", 0), window), stored, resume or Resume(0), lambda: None)
+    resume = resume or Resume(0)
+    uncommitted = Uncommitted(lambda _: None, resume.highest)
+    return Partition(Held(("t", 0), window), stored, resume, uncommitted, lambda: None)
 
 
 def settle(deliveries: Sequence[Delivery], *positions: int) -> None:
@@ -58,12 +61,14 @@ def test_what_is_written_is_read(base: int, distances: list[int], data: st.DataO
         if (unsettled)
         else {}
     )
-    text, whole = encode(base, highest, unsettled, retried, METADATA_LIMIT)
+    text, _, whole, trimmed = encode(base, highest, unsettled, retried, METADATA_LIMIT)
     resume = decode(base, text)
     done = {each for each in offsets if resume.is_done(each)}
     if whole:
         assert done == set(offsets) - set(unsettled)
         assert resume.attempts == retried
+    if not trimmed:
+        assert done == set(offsets) - set(unsettled)
     assert done <= set(offsets) - set(unsettled)
     assert len(text) <= METADATA_LIMIT
 
@@ -71,16 +76,19 @@ def test_what_is_written_is_read(base: int, distances: list[int], data: st.DataO
 def test_what_does_not_fit_is_left_out_from_the_top_and_told() -> None:
     unsettled = [each * each * 7919 for each in range(3000)]
     highest = unsettled[-1] + 1
-    text, whole = encode(0, highest, unsettled, dict.fromkeys(unsettled, 3), METADATA_LIMIT)
+    text, noted, whole, trimmed = encode(
+        0, highest, unsettled, dict.fromkeys(unsettled, 3), METADATA_LIMIT
+    )
+    assert trimmed
     assert not whole
     assert 0 < len(text) <= METADATA_LIMIT
     resume = decode(0, text)
-    assert 0 < resume.highest < highest
+    assert 0 < resume.highest == noted < highest
     assert not any(resume.is_done(each) for each in unsettled)
 
 
 def test_nothing_above_is_no_text() -> None:
-    assert encode(10, 9, [10, 11], {}, METADATA_LIMIT) == ("", True)
+    assert encode(10, 9, [10, 11], {}, METADATA_LIMIT) == Note("", 9)
 
 
 @pytest.mark.parametrize("text", ["", "from elsewhere", "t2:abc", "{}"])

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.delivery import Delivery, Outcome
+from gateway.core.uncommitted import Uncommitted
 from gateway.sources.kinesis.events import Shard, ShardEvents
 from gateway.sources.kinesis.positions import Kept, Position, kept_from_text
 from gateway.sources.kinesis.records import BEYOND_LIMIT, ShardRecords
@@ -30,7 +31,11 @@ class Reader:
 
     def __init__(self, data: Sequence[bytes], kept: str = "TRIM_HORIZON", trimmed: int = 0) -> None:
         self.records = ShardRecords(
-            SHARD, ShardEvents("arn", SHARD), kept_from_text(kept), lambda: None
+            SHARD,
+            ShardEvents("arn", SHARD),
+            kept_from_text(kept),
+            Uncommitted(lambda _: None),
+            lambda: None,
         )
         place = kept_from_text(kept).place.partition(":")[0]
         start = int(place) if place.isdigit() else 0
