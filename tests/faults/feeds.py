@@ -43,14 +43,11 @@ class Feed(ABC):
 
     kind: str
 
-    reach: float
-    """Seconds for which an order may be taken and its end not noted yet, on a machine in need."""
-
     most: int | None = None
     """Orders that it can be made to keep, where that is fewer than a long run has."""
 
-    killed: int | None = None
-    """Orders that a gateway's end may repeat; None where only `reach` says how many."""
+    killed = HELD
+    """Orders that the end of one gateway may repeat: those it had in flight."""
 
     strays = 0
     """Orders that may leave their place for each reader that goes, or broker that does."""
@@ -102,8 +99,6 @@ class NatsFeed(Feed):
     """A stream of JetStream, read by one durable consumer. The key is the subject."""
 
     kind = "NATSTrigger"
-    reach = 1.0
-    killed = 4 * CALLS
     strays = HELD
     shared_strays = None
     hand_over = 2.0
@@ -161,12 +156,13 @@ class KafkaFeed(Feed):
     """A topic on one broker or three, which the cases share."""
 
     kind = "KafkaTrigger"
-    reach = 1.5
     hand_over = 6.0
 
     def __init__(self, broker: KafkaBroker | KafkaCluster) -> None:
         self._broker = broker
-        self.forgetful = isinstance(broker, TansuBroker)  # it drops what goes with an offset
+        if isinstance(broker, TansuBroker):  # it drops what goes with an offset
+            self.forgetful = True
+            self.killed = 2 * HELD  # as many may have ended ahead of older ones: see `adapt`
         self._gone: Sequence[ApacheKafka] = ()
         self._topic = f"orders-{uuid.uuid4().hex[:8]}"
         self._group = f"group-{self._topic}"
@@ -195,6 +191,8 @@ class KafkaFeed(Feed):
     def adapt(self, settings: Settings) -> Settings:
         brokers = tuple(self._broker.address.split(","))
         kafka = KafkaSettings(brokers, session_timeout=self.hand_over)
+        if self.forgetful:
+            kafka = replace(kafka, window=HELD // PARTITIONS)
         return replace(settings, kafka=kafka)
 
     async def leave(self, *, everyone: bool) -> None:
@@ -222,7 +220,6 @@ class KinesisFeed(Feed):
 
     kind = "KinesisTrigger"
     most = 10_000
-    reach = 3.0
     hand_over = 10.0
 
     def __init__(self, folder: Path) -> None:

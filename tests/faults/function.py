@@ -41,11 +41,15 @@ class FailingFunction:
         """Work again; what was asked in the meantime gets no answer."""
         self._well.set()
 
-    async def until(self, happened: Callable[[], bool], timeout: float) -> None:
-        """Wait until the journal, or the number of calls that hang, is as wanted."""
-        async with asyncio.timeout(timeout):
-            while not happened():
-                self._news.clear()
+    async def until(self, happened: Callable[[], bool], patience: float) -> None:
+        """Wait until the journal, or the number of calls that hang, is as wanted.
+
+        Raises `TimeoutError` where neither says anything new for `patience` seconds: how long it
+        takes as a whole is up to the machine.
+        """
+        while not happened():
+            self._news.clear()
+            async with asyncio.timeout(patience):
                 await self._news.wait()
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -56,13 +56,14 @@ class GatewayProcess:
 
     async def look(self, session: aiohttp.ClientSession) -> Sample | None:
         """Read its metrics and its memory; None when it is gone."""
-        drift: float | None = None
+        drift = in_flight = None
         with suppress(aiohttp.ClientError, TimeoutError):
             async with session.get(self._url) as answer:
                 self.metrics = _metrics(await answer.text())
             drift = self.metrics.get("tidegate_accounting_drift")
+            in_flight = _total(self.metrics, "tidegate_in_flight", "tidegate_uncommitted")
         resident = resident_bytes(self.process.pid) if self.running else 0
-        return Sample(self.process.pid, resident, drift) if resident else None
+        return Sample(self.process.pid, resident, drift, in_flight) if resident else None
 
     async def _ended(self) -> None:
         async with asyncio.timeout(PATIENCE):
@@ -107,6 +108,11 @@ def resident_bytes(pid: int) -> int:
 def _environment() -> dict[str, str]:
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     return {**os.environ, **keys, "PYTHONUNBUFFERED": "1"}
+
+
+def _total(metrics: dict[str, float], *names: str) -> float | None:
+    """Return the sum of metrics; None where one of them is missing."""
+    return sum(metrics[name] for name in names) if metrics.keys() >= set(names) else None
 
 
 def _metrics(text: str) -> dict[str, float]:

@@ -25,7 +25,7 @@ class Sizes:
     """How long the function is slow in front of the backlog."""
 
     deadline: float
-    """For one step of a case."""
+    """For one step of a case, or for the next order where they are waited for."""
 
     def at_most(self, most: int | None) -> Sizes:
         """Return these with no more than `most` events."""
@@ -52,7 +52,7 @@ LONG = Sizes(
     away=60.0,
     backlog=1_000_000,
     slow=120.0,
-    deadline=1800.0,
+    deadline=600.0,
 )
 
 

@@ -26,7 +26,15 @@ from tests.faults.letters import FileTarget, HttpTarget
 from tests.faults.orders import Order, fate, orders
 from tests.faults.replica import Plan
 from tests.faults.sizes import Sizes
-from tests.faults.verdict import Disturbance, Promise, Run, Sample, complaints, mebibytes
+from tests.faults.verdict import (
+    Disturbance,
+    Promise,
+    Run,
+    Sample,
+    complaints,
+    mebibytes,
+    repetitions_by_cause,
+)
 from tests.support.waiting import until
 from tidegate.api.subscription import DeliveryPolicy, OnExhausted, Ordering, Subscription
 
@@ -35,6 +43,9 @@ PACE = 0.004
 
 SLOW = 0.1
 """The same while something else shall have its time."""
+
+LATE = 3.0
+"""Seconds after a fault in which the function may still take what it was called with before."""
 
 POLICY = DeliveryPolicy(
     retry=6,
@@ -123,7 +134,7 @@ class Stage:
             self._tell(name)
 
     @asynccontextmanager
-    async def disturbed(self, name: str, limit: int | None = None) -> AsyncIterator[None]:
+    async def disturbed(self, name: str, limit: int) -> AsyncIterator[None]:
         """Note what is done in the block as the cause of at most `limit` repetitions."""
         begin = time.monotonic()
         try:
@@ -131,8 +142,8 @@ class Stage:
         finally:
             self._tell(f"{name} (for {time.monotonic() - begin:.3f} s)")
             # What the function was at when it happened is taken a moment later.
-            end = time.monotonic() + self.function.pace + self.feed.reach
-            self.disturbances.append(Disturbance(name, begin, end, self.feed.reach, limit))
+            end = time.monotonic() + self.function.pace + LATE
+            self.disturbances.append(Disturbance(name, begin, end, limit))
 
     @property
     def taken(self) -> int:
@@ -197,17 +208,24 @@ class Stage:
 
     def judge(self, promise: Promise) -> str:
         """Fail with every promise that was broken; return the run's figures in a sentence."""
-        allowed = replace(promise, letters_repeated=self.killed * self.policy.concurrency)
+        letters = self.killed * self.policy.concurrency
+        allowed = replace(promise, letters_repeated=letters, in_flight=HELD)
         run = self.run()
         wrong = complaints(run, allowed)
         figures = (
             f"{len(run.published)} events in {time.monotonic() - self.begun:.0f} s, "
-            f"{run.repeats} repeated, {len(run.strays)} out of order, "
+            f"{run.repeats} repeated ({self._after_kills(run)}), {len(run.strays)} out of order, "
+            f"at most {run.in_flight:.0f} in flight, "
             f"{len(set(run.letters))} dead letters, at most {mebibytes(run.resident)} "
             f"(grown by {mebibytes(run.growth)})"
         )
         assert not wrong, "\n".join([*wrong, figures])
         return figures
+
+    def _after_kills(self, run: Run) -> str:
+        counted = repetitions_by_cause(run)
+        most = max((count for cause, count in counted.items() if cause is not None), default=0)
+        return f"{most} for one cause"
 
     def _tell(self, event: str) -> None:
         self.events.append(f"{time.monotonic():.3f}: {event}, {self.taken} were taken")

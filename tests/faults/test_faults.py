@@ -16,6 +16,7 @@ from tests.faults.stage import Scene, stage
 from tests.lanes import NOTE
 
 SIZES = sizes_from(os.environ)
+PATIENCE = 7200 if SIZES.long else 4 * SIZES.deadline
 LASTING = (cases.a_broker_is_killed, cases.all_brokers_are_away)
 
 
@@ -40,7 +41,7 @@ def seed() -> str:
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.timeout(4 * SIZES.deadline)
+@pytest.mark.timeout(PATIENCE)
 @pytest.mark.parametrize(("case", "source"), COMBINATIONS)
 async def test_nothing_is_lost_when(
     case: cases.Case,

@@ -17,7 +17,7 @@ GOOD = Run(
     letters=[POISON],
     samples=[Sample(1, 50 << 20, 0.0)],
 )
-KILL = Disturbance("killed", begin=2.5, end=2.6, reach=1.0)
+KILL = Disturbance("killed", begin=2.5, end=2.6, limit=1)
 
 
 def said(run: Run, promise: Promise | None = None) -> str:
@@ -67,7 +67,7 @@ def test_orders_of_different_keys_have_no_order() -> None:
     [
         (2.0, 3.0, True),
         (2.55, 3.0, True),
-        (1.4, 3.0, False),
+        (0.1, 3.0, True),
         (2.7, 3.0, False),
         (2.0, 2.4, False),
     ],
@@ -84,7 +84,7 @@ def test_a_repetition_needs_a_fault_that_explains_it(
 
 def test_a_fault_explains_no_more_repetitions_than_its_limit() -> None:
     run = replace(GOOD, taken=[*GOOD.taken, Taken(TWO, 3.0), Taken(THREE, 3.0)])
-    kill = replace(KILL, reach=2.0, limit=2)
+    kill = replace(KILL, limit=2)
     assert said(replace(run, disturbances=[kill])) == ""
     less = replace(kill, limit=1)
     assert (
@@ -105,6 +105,15 @@ def test_books_that_do_not_balance_once_are_told() -> None:
 def test_books_that_nobody_could_read_are_no_proof() -> None:
     assert said(replace(GOOD, samples=[Sample(1, 1, None)])) == "nobody could read the books"
     assert said(replace(GOOD, samples=[])) == "nobody could read the books"
+
+
+def test_no_look_may_find_more_in_flight_than_allowed() -> None:
+    samples = [Sample(1, 1, 0.0, count) for count in (None, 200.0, 257.0)]
+    run = replace(GOOD, samples=samples)
+    assert (
+        said(run, Promise(in_flight=256)) == "a gateway had 257 orders in flight, 256 are allowed"
+    )
+    assert said(run, Promise(in_flight=257)) == ""
 
 
 def test_memory_has_a_limit_and_does_not_grow() -> None:

@@ -22,28 +22,31 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """A fault. What was taken from `reach` before its `begin` to its `end` may be repeated after:
-    it was in flight, or its end was not noted yet."""
+    """A fault, which may be the cause of `limit` repetitions: so many orders were in flight.
+
+    Whatever was taken before its `end` may be one of them, however long before: an order is in
+    flight until its source has written that it ended.
+    """
 
     name: str
     begin: float
     end: float
-    reach: float
-    limit: int | None = None
-    """How many repetitions it may be the cause of, where that can be said."""
+    limit: int
 
     def explains(self, first: float, again: float) -> bool:
         """Whether an order that was taken at `first` may be taken once more."""
-        return self.begin - self.reach <= first <= self.end and again >= self.begin
+        return first <= self.end and again >= self.begin
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look at a gateway. `drift` is None where its metrics could not be read."""
+    """One look at a gateway. `drift` and `in_flight` are None where it did not tell them."""
 
     process: int
     resident: int
     drift: float | None = None
+    in_flight: float | None = None
+    """Orders that have not ended, or whose end is not written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,9 @@ class Promise:
 
     letters_repeated: int = 0
     """Dead letters that may be written twice: those under way when a gateway was killed."""
+
+    in_flight: int | None = None
+    """Orders that a gateway may have in flight at any look."""
 
     resident: int = 160 << 20
     """Bytes of memory that no gateway may exceed."""
@@ -95,6 +101,11 @@ class Run:
     def resident(self) -> int:
         """The most memory that a gateway had."""
         return max((one.resident for one in self.samples), default=0)
+
+    @property
+    def in_flight(self) -> float:
+        """The most orders that a gateway was seen to have in flight."""
+        return max((one.in_flight for one in self.samples if one.in_flight is not None), default=0)
 
     @property
     def growth(self) -> int:
@@ -152,10 +163,14 @@ def _repetition(run: Run, _: Promise) -> Iterator[str]:
 
 
 def _excess(run: Run, _: Promise) -> Iterator[str]:
-    counted = Counter(_cause(run, first, again) for _, first, again in _repetitions(run))
-    for cause, count in counted.items():
-        if cause is not None and cause.limit is not None and count > cause.limit:
+    for cause, count in repetitions_by_cause(run).items():
+        if cause is not None and count > cause.limit:
             yield f"{count} orders were repeated since {cause.name}, {cause.limit} may be"
+
+
+def repetitions_by_cause(run: Run) -> Counter[Disturbance | None]:
+    """Count the repetitions for each fault that is their latest cause."""
+    return Counter(_cause(run, first, again) for _, first, again in _repetitions(run))
 
 
 def _repetitions(run: Run) -> Iterator[tuple[Order, float, float]]:
@@ -181,6 +196,12 @@ def _balance(run: Run, _: Promise) -> Iterator[str]:
         yield "nobody could read the books"
 
 
+def _crowd(run: Run, promise: Promise) -> Iterator[str]:
+    most = run.in_flight
+    if promise.in_flight is not None and most > promise.in_flight:
+        yield f"a gateway had {most:.0f} orders in flight, {promise.in_flight} are allowed"
+
+
 def _memory(run: Run, promise: Promise) -> Iterator[str]:
     if run.resident > promise.resident:
         yield f"a gateway had {mebibytes(run.resident)}, {mebibytes(promise.resident)} are allowed"
@@ -188,7 +209,7 @@ def _memory(run: Run, promise: Promise) -> Iterator[str]:
         yield f"memory grew by {mebibytes(run.growth)}, {mebibytes(promise.growth)} are allowed"
 
 
-_CHECKS = (_loss, _condemned, _letters, _order, _repetition, _excess, _balance, _memory)
+_CHECKS = (_loss, _condemned, _letters, _order, _repetition, _excess, _balance, _crowd, _memory)
 
 
 def _growth(life: Sequence[int]) -> int:
