@@ -49,9 +49,9 @@ def _pip(version: str, image: str) -> Step:
 def programs() -> Runtime:
     """The runtime of anything that can be executed."""
     return Runtime(
-        name="exec",
+        name="exec1",
         language="exec",
-        version="",
+        version="1",
         file_suffix="",
         deps_file="",
         image="tidegate/exec:1",

@@ -18,16 +18,13 @@ class Interpreters:
         self._found: dict[str, str] = {}
 
     async def find(self, version: str) -> str:
-        """Return the path of a Python `version` ("3.12"), or of our own base interpreter.
-
-        An empty `version` is any.
-        """
+        """Return the path of a Python `version` ("3.12"), or of our own base interpreter."""
         if version not in self._found:
             self._found[version] = await self._search(version)
         return self._found[version]
 
     async def _search(self, version: str) -> str:
-        if version in ("", own_version()):
+        if version == own_version():
             return await asyncio.to_thread(own_interpreter)
         path = await asyncio.to_thread(shutil.which, f"python{version}")
         if path is not None and await _reported_version(path) == version:

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from tidegate import __version__
-from tidegate.cli import cron, dlq, function, publish, trigger
+from tidegate.cli import cron, dlq, function, publish, runtime, trigger
 from tidegate.cli.cluster.command import check, install
 from tidegate.cli.completion import completion
 from tidegate.cli.controller import controller
@@ -32,6 +32,7 @@ app.command()(gateway)
 app.command()(install)
 app.command()(check)
 app.add_typer(function.app, name="function")
+app.add_typer(runtime.app, name="runtime")
 app.add_typer(trigger.app, name="trigger")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(publish.app, name="publish")

@@ -42,6 +42,12 @@ def controller(
             envvar="TIDEGATE_LEASE", metavar="NAME", help="Of replicas with one Lease, one works."
         ),
     ] = "tidegate-controller",
+    lease_duration: Annotated[
+        int,
+        typer.Option(
+            min=3, metavar="SECONDS", help="Until the work of a silent replica is taken over."
+        ),
+    ] = 15,
     config_namespace: Annotated[
         str,
         typer.Option(
@@ -56,6 +62,36 @@ def controller(
             envvar="KUBELESS_CONFIG", metavar="NAME", help="The ConfigMap with the configuration."
         ),
     ] = "kubeless-config",
+    gateway_namespace: Annotated[
+        str,
+        typer.Option(
+            envvar="TIDEGATE_GATEWAY_NAMESPACE",
+            metavar="NAME",
+            help="Where the gateway is. Default where the Lease is.",
+        ),
+    ] = "",
+    gateway_service: Annotated[
+        str,
+        typer.Option(
+            envvar="TIDEGATE_GATEWAY_SERVICE",
+            metavar="NAME",
+            help="The gateway's Service for calls; Ingresses lead to it.",
+        ),
+    ] = "tidegate-gateway",
+    gateway_port: Annotated[
+        int,
+        typer.Option(
+            envvar="TIDEGATE_GATEWAY_PORT", min=1, max=65535, metavar="N", help="Of that Service."
+        ),
+    ] = 8080,
+    gateway_admin_service: Annotated[
+        str,
+        typer.Option(
+            envvar="TIDEGATE_GATEWAY_ADMIN_SERVICE",
+            metavar="NAME",
+            help="The Service of the gateway's admin servers, asked for what triggers do.",
+        ),
+    ] = "tidegate-gateway-admin",
     host: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Where health and metrics are.")
     ] = "0.0.0.0",
@@ -86,16 +122,21 @@ def controller(
         ConfigSettings,
         ControllerAdminSettings,
         ControllerSettings,
+        GatewaySettings,
         LeaseSettings,
     )
     from tidegate.cli.controller_process import ControllerOptions, main
+    from tidegate.kube.elector import ElectorSettings
 
     settings = ControllerSettings(
         functions_namespace=namespace,
         workers=workers,
         config=ConfigSettings(config_namespace or home, config),
-        lease=LeaseSettings(home, lease),
+        lease=LeaseSettings(home, lease, ElectorSettings.lasting(lease_duration)),
         admin=ControllerAdminSettings(host, admin_port),
+        gateway=GatewaySettings(
+            gateway_namespace, gateway_service, gateway_port, gateway_admin_service
+        ),
     )
     options = ControllerOptions(
         name=name or socket.gethostname(),

@@ -1,4 +1,4 @@
-"""`tidegate function`: call, list, logs."""
+"""`tidegate function`: init, test, call, list, logs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from tidegate.cli.authoring import init, test
 from tidegate.cli.client import ANSWER_TIMEOUT, CALL_TIMEOUT, ControlClient, function_path
 from tidegate.cli.errors import CommandError
 from tidegate.cli.options import (
@@ -34,7 +35,12 @@ WIDE = (
     ("REASON", "reason"),
 )
 
-app = typer.Typer(no_args_is_help=True, help="Call functions, list them, read what they print.")
+app = typer.Typer(
+    no_args_is_help=True, help="Begin, test, call and list functions; read what they print."
+)
+
+app.command("init")(init)
+app.command("test", no_args_is_help=True)(test)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the function.")]
 

@@ -21,6 +21,7 @@ from tidegate.cli.publish import headers_from
 
 VERBS = (
     (), ("up",), ("function",), ("function", "call"), ("function", "list"), ("function", "logs"),
+    ("function", "init"), ("function", "test"), ("runtime",), ("runtime", "list"),
     ("dlq",), ("dlq", "list"), ("dlq", "show"), ("dlq", "redrive"), ("dlq", "purge"),
     ("trigger",), ("trigger", "list"), ("publish",), ("publish", "nats"), ("validate",),
     ("cron",), ("cron", "next"), ("completion",), ("version",), ("install",), ("check",),
