@@ -4,6 +4,12 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11, \
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Processes that the tests are spread over: most tests wait more than they compute.
+WORKERS ?= 3
+
+# The tests start hundreds of processes: with bytecode at hand each takes half the time.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Files or directories of manifests that `make up` runs: the examples that need no broker of yours.
 PATHS ?= examples/hello examples/pipeline examples/cron
 
@@ -13,7 +19,7 @@ up: .venv/up  ## Run everything on this machine: functions, gateway, embedded NA
 	$(BIN)/tidegate up $(PATHS)
 
 test: .venv/dev apiserver  ## Run all tests; ends with the lanes that ran and those left out, and why.
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS)
 
 apiserver: .venv/dev  ## Build etcd and kube-apiserver for the tests, once; without Go they are left out.
 	$(BIN)/python -m tests.fakes.kube_binaries

@@ -13,13 +13,20 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-ON_ONE_SERVER = ("tests/conformance/kube", "tests/integration/kafka", "tests/integration/kinesis")
-"""Folders of tests that share a server, apart from the API server's own folder, `tests/kube`."""
+ON_ONE_SERVER = {
+    "tests/kube": "API server",
+    "tests/conformance/kube": "API server",
+    "tests/integration/kafka": "Apache Kafka",
+    "tests/integration/kinesis": "Kinesis emulator",
+}
+"""From folders of tests that share a server to the name of the unit that they are."""
 
 LONGEST = (
-    "kube-apiserver",
-    "tests/integration/kafka",
+    "API server",
+    "Apache Kafka",
+    "Kinesis emulator",
     "tests/faults",
+    "tests/integration/up",
     "tests/integration",
     "tests/conformance",
 )
@@ -44,8 +51,9 @@ def unit_of(nodeid: str) -> str:
     """Return the unit that a test belongs to: its server's, its language's or its file's."""
     file = nodeid.partition("::")[0]
     if language := _LANGUAGE.match(nodeid):
-        return f"tests/conformance/runtimes {language[1]}"
-    return next((folder for folder in ON_ONE_SERVER if file.startswith(f"{folder}/")), file)
+        return f"tests/conformance/runtimes: {language[1]}"
+    servers = (name for folder, name in ON_ONE_SERVER.items() if file.startswith(f"{folder}/"))
+    return next(servers, file)
 
 
 def in_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 PROGRAM = (sys.executable, "-c", "import sys; from tidegate.cli import main; sys.exit(main())")
 
 
