@@ -83,11 +83,12 @@ def test_a_killed_server_leaves_no_process(launcher: Launcher) -> None:
 
 
 def computes(pid: int) -> bool:
-    """Whether a process runs rather than waits."""
+    """Whether any thread of a process runs rather than waits."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "R"
+        threads = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/stat")]
     except (FileNotFoundError, ProcessLookupError):
         return False
+    return any(thread.rpartition(")")[2].split()[0] == "R" for thread in threads)
 
 
 BAD_SETTINGS = {
@@ -110,20 +111,22 @@ def test_a_bad_setting_ends_the_server_with_a_sentence(launcher: Launcher, name:
 
 
 BAD_FUNCTIONS = {
-    "no-file": ("nowhere", "f", r"loading nowhere\.f: there is no file .*nowhere\.\w+"),
-    "no-name": ("contract", "f", r"loading contract\.f: .*contract\.\w+ defines no 'f'"),
-    "no-function": ("contract", "ACTS", r"loading contract\.ACTS: 'ACTS' in .* is not a function"),
-    "failing": ("broken", "f", r"loading broken\.f: .* failed at import: .*the reason"),
+    "no-file": ("nowhere", "f", r"loading nowhere\.{0}: there is no file .*nowhere\.\w+"),
+    "no-name": ("contract", "f", r"loading contract\.{0}: .*contract\.\w+ defines no '{0}'"),
+    "no-function": ("contract", "ACTS", r"loading contract\.{0}: '{0}' in .* is not a function"),
+    "failing": ("broken", "f", r"loading broken\.{0}: .* failed at import: .*the reason"),
 }
 
 
 @pytest.mark.needs("import")
 @pytest.mark.parametrize("name", BAD_FUNCTIONS)
-def test_a_function_that_cannot_be_loaded_ends_the_server(launcher: Launcher, name: str) -> None:
+def test_a_function_that_cannot_be_loaded_ends_the_server(
+    launcher: Launcher, lane: Lane, name: str
+) -> None:
     module, handler, sentence = BAD_FUNCTIONS[name]
     code, lines = launcher.ending(handler, module=module)
     assert code == 3
-    assert re.search(sentence, lines[-1])
+    assert re.search(sentence.format(lane.entry(handler)), lines[-1])
 
 
 def test_a_port_in_use_ends_the_server(launcher: Launcher) -> None:
