@@ -14,6 +14,7 @@ import pytest
 from tests.fakes.kube_cluster import Cluster, client_of, config_map
 from tests.fakes.kube_proxy import Fault, KubeProxy
 from tests.fakes.kube_server import STRANGER
+from tests.lanes import NOTE
 from tests.support.waiting import until
 from tidegate.kube.client import KubeClient, connected
 from tidegate.kube.errors import NotFound
@@ -196,7 +197,7 @@ OUTAGES = {
 )
 @pytest.mark.parametrize("outage", OUTAGES)
 async def test_an_outage_changes_nothing_and_costs_few_requests(
-    scene: Scene, outage: str, capsys: pytest.CaptureFixture[str]
+    scene: Scene, outage: str, record_property: Callable[[str, object], None]
 ) -> None:
     before = dict(scene.reflector.store)
     scene.proxy.asked.clear()
@@ -211,8 +212,7 @@ async def test_an_outage_changes_nothing_and_costs_few_requests(
     asked = scene.proxy.asked.total()
     # Two requests a round, rounds at least 0.05, 0.1, 0.2, 0.4 and then 0.5 s apart.
     assert asked <= 2 * (5 + lasted / 0.5)
-    with capsys.disabled():
-        print(f"\n{outage}: {asked} requests in {lasted:.1f} s", end=" ")  # noqa: T201
+    record_property(NOTE, f"{outage}: {asked} requests in {lasted:.1f} s")
     scene.proxy.broken, scene.proxy.fault = False, None
     await scene.equal()
     await until(lambda: scene.reflector.trouble is None, PATIENCE)
