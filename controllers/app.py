@@ -129,7 +129,7 @@ class ControllerApp:
         self._elector = Elector(
             elections, lease, self.identity, settings.lease.times, self._around.cut_off
         )
-        self._client = client.fenced(self._elector.leads)
+        self._client = client.fenced(self._elector.leads_for)
         await self._load_config(client)
         self._watches = Watches(self._client, self._around.reflectors)
         self._watches.reflector(self._config.selection).subscribe(self._config.follow)

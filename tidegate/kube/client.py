@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -71,15 +72,16 @@ async def connected(
 class KubeClient:
     """Every call has a deadline and raises `KubeError`; those that write say by which decision.
 
-    `may_write` is asked before each write; one that may not be made raises `NotLeading`.
+    `may_write_for` says before each write for how many seconds more it may be made; one that has
+    not been answered by then, or may not be made at all, raises `NotLeading`.
     """
 
     transport: Transport
-    may_write: Callable[[], bool] | None = None
+    may_write_for: Callable[[], float] | None = None
 
-    def fenced(self, may_write: Callable[[], bool]) -> KubeClient:
+    def fenced(self, may_write_for: Callable[[], float]) -> KubeClient:
         """Return this client, for writes that only the holder of a lease may make."""
-        return replace(self, may_write=may_write)
+        return replace(self, may_write_for=may_write_for)
 
     async def get(self, resource: Resource, key: ObjectKey, subresource: str = "") -> Object:
         """Return the object, or its subresource."""
@@ -207,9 +209,18 @@ class KubeClient:
         await self._write(Request(call, "DELETE", body=options))
 
     async def _write(self, request: Request) -> Object:
-        if self.may_write is not None and not self.may_write():
+        if self.may_write_for is None:
+            return await self.transport.ask(request)
+        left = self.may_write_for()
+        if left <= 0:
             raise NotLeading(f"{request.call}: another replica may lead now; held back")
-        return await self.transport.ask(request)
+        try:
+            # A process that was stopped goes on where it was, and that may be before the sending.
+            async with asyncio.timeout(left):
+                return await self.transport.ask(request)
+        except TimeoutError as error:
+            reason = "no answer before another replica may lead"
+            raise NotLeading(f"{request.call}: {reason}; given up") from error
 
 
 _MANAGED = {"fieldManager": FIELD_MANAGER}

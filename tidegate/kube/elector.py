@@ -60,6 +60,18 @@ class ElectorSettings:
         if not self.duration > self.renew_deadline > self.retry_period > 0:
             raise ValueError("duration > renew_deadline > retry_period > 0 must hold")
 
+    @classmethod
+    def lasting(cls, duration: int) -> ElectorSettings:
+        """Return the usual times on the scale of a Lease of `duration` seconds."""
+        usual = cls()
+        scale = duration / usual.duration
+        return cls(
+            duration,
+            usual.renew_deadline * scale,
+            usual.retry_period * scale,
+            usual.call_timeout * scale,
+        )
+
 
 def end_process() -> None:
     """End at once: there is no other way to be sure that nothing is written any more."""
@@ -94,7 +106,11 @@ class Elector:
 
     def leads(self) -> bool:
         """Return whether we may write now. It reads the clock, so no late timer makes it wrong."""
-        return not self._lost and monotonic() < self._stop_at
+        return self.leads_for() > 0
+
+    def leads_for(self) -> float:
+        """Return for how many seconds more we may write; not above 0 when we may not."""
+        return 0.0 if self._lost else self._stop_at - monotonic()
 
     async def run(self, work: Work) -> None:
         """Run `work` whenever the Lease is ours, until it returns by itself.

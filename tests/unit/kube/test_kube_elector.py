@@ -190,9 +190,20 @@ async def test_a_lease_is_kept_while_the_work_takes_its_time_to_stop(access: Acc
 async def test_writes_of_who_does_not_lead_are_held_back(access: Access) -> None:
     async with connected(access) as client:
         elector = Elector(client, KEY, "a", QUICK)
-        fenced = client.fenced(elector.leads)
+        fenced = client.fenced(elector.leads_for)
         with pytest.raises(NotLeading):
             await fenced.patch(LEASES, KEY, {})
+
+
+async def test_a_write_that_is_late_is_given_up_before_another_may_lead(access: Access) -> None:
+    proxy, written = KubeProxy(access), []
+    proxy.on_write, proxy.delay = written.append, 60.0
+    async with proxy.running(), connected(proxy.access) as client:
+        fenced = client.fenced(lambda: 0.2)
+        async with asyncio.timeout(20):
+            with pytest.raises(NotLeading, match="given up"):
+                await fenced.patch(LEASES, KEY, {})
+    assert written == []
 
 
 def test_another_lease_ends_by_our_clock_alone() -> None:
