@@ -66,7 +66,10 @@ class ReportSettings:
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """Where the gateway is, in the namespace that the controller runs in."""
+    """Where the gateway is."""
+
+    namespace: str = ""
+    """Empty is the namespace that the controller runs in."""
 
     service: str = "tidegate-gateway"
     """Its Service for calls; Ingresses lead to it, or to its mirror of the same name."""

@@ -69,7 +69,8 @@ class Kind:
 def trigger_controllers(context: Context) -> list[Registration]:
     """Return the controllers of every kind of trigger, and that of the gateway's mirrors."""
     functions, gateway = FunctionIndex(), context.settings.gateway
-    selection = _slices_of(context, gateway.admin_service)
+    front = Front(gateway.namespace or context.home, gateway.service, gateway.port)
+    selection = _slices_of(front.namespace, gateway.admin_service)
     admin = context.watches.store(selection)
     reports = GatewayReports(lambda: _admin_addresses(admin), gateway.reports)
     shared = Shared(context, functions, reports)
@@ -79,7 +80,6 @@ def trigger_controllers(context: Context) -> list[Registration]:
         await context.watches.synced([selection])
         await reports.run()
 
-    front = Front(context.home, gateway.service, gateway.port)
     mirrors = MirrorIndex(front)
     kinds = [
         _http(shared, front, mirrors),
@@ -166,7 +166,7 @@ def _mirror(context: Context, front: Front, mirrors: MirrorIndex) -> tuple[Mirro
     watches, feed = context.watches, Feed()
     services = Selection(SERVICES, context.namespace, MIRRORED)
     slices = Selection(ENDPOINT_SLICES, context.namespace, MIRRORED)
-    gateway = _slices_of(context, front.service)
+    gateway = _slices_of(front.namespace, front.service)
 
     def service_of(obj: Object) -> Iterable[ObjectKey]:
         return (ObjectKey(key_of(obj).namespace, front.service),)
@@ -189,8 +189,8 @@ def _mirror(context: Context, front: Front, mirrors: MirrorIndex) -> tuple[Mirro
     return MirrorReconciler(ports), feed
 
 
-def _slices_of(context: Context, service: str) -> Selection:
-    return Selection(ENDPOINT_SLICES, context.home, f"{SERVICE_NAME}={service}")
+def _slices_of(namespace: str, service: str) -> Selection:
+    return Selection(ENDPOINT_SLICES, namespace, f"{SERVICE_NAME}={service}")
 
 
 def _admin_addresses(slices: Store) -> Iterator[str]:

@@ -60,7 +60,12 @@ Leases of Kinesis shards that are kept in the cluster have a `KinesisSettings.le
 | `--namespace` | `TIDEGATE_NAMESPACE` | `ControllerSettings.functions_namespace` |
 | `--home` | `POD_NAMESPACE` | `LeaseSettings.namespace` |
 | `--lease` | `TIDEGATE_LEASE` | `LeaseSettings.name` |
+| `--lease-duration` | – | `ElectorSettings.duration`, and its other times on the same scale |
 | `--config-namespace`, `--config` | `KUBELESS_NAMESPACE`, `KUBELESS_CONFIG` | `ConfigSettings` |
+| `--gateway-namespace` | `TIDEGATE_GATEWAY_NAMESPACE` | `GatewaySettings.namespace` |
+| `--gateway-service` | `TIDEGATE_GATEWAY_SERVICE` | `GatewaySettings.service` |
+| `--gateway-port` | `TIDEGATE_GATEWAY_PORT` | `GatewaySettings.port` |
+| `--gateway-admin-service` | `TIDEGATE_GATEWAY_ADMIN_SERVICE` | `GatewaySettings.admin_service` |
 | `--host`, `--admin-port` | – | `ControllerAdminSettings` |
 | `--workers` | – | `ControllerSettings.workers` |
 
