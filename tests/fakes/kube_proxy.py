@@ -108,6 +108,9 @@ class KubeProxy:
                     status=self.fault.code, headers=dict(self.fault.headers), text=self.fault.body
                 )
             return await self._passed_on(request)
+        except aiohttp.ClientConnectionError:
+            transport.abort()  # nobody is there to answer, or not any more
+            return web.Response()
         finally:
             self._open.discard(transport)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from tidegate.cli.cluster.rights import Grant
 
+_WRITES = frozenset({"create", "update", "patch", "delete"})
 _POLICY = """
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -37,6 +38,29 @@ class Asked:
         return f"{self.verb} {name} in {self.namespace or 'all namespaces'}"
 
 
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One request that changes something, or would."""
+
+    account: str
+    resource: str
+    verb: str
+    received: str
+    answered: str
+    """Times of the API server's clock, which can be compared as they are."""
+    code: int
+
+    @property
+    def is_election(self) -> bool:
+        """Tell whether it is about who leads, and no work."""
+        return self.resource == "leases"
+
+    @property
+    def is_done(self) -> bool:
+        """Tell whether it was a success."""
+        return 200 <= self.code < 300
+
+
 class AuditLog:
     """The log of one server; give it `flags` to have it written."""
 
@@ -59,6 +83,15 @@ class AuditLog:
         created = {replace(_asked(one), verb="create") for one in entries if _has_created(one)}
         return created | {_asked(one) for one in entries}
 
+    def writes(self, home: str) -> list[Write]:
+        """Return what the accounts of the namespace `home` wrote, as it was answered."""
+        prefix = f"system:serviceaccount:{home}:"
+        return [
+            _write(one, prefix)
+            for one in self._entries()
+            if one["user"]["username"].startswith(prefix) and one["verb"] in _WRITES
+        ]
+
     def _entries(self) -> Iterator[dict[str, Any]]:
         for line in self._log.read_text().splitlines():
             entry = json.loads(line) if line.endswith("}") else {}
@@ -75,6 +108,17 @@ def _asked(entry: dict[str, Any]) -> Asked:
         verb=entry["verb"],
         namespace=what.get("namespace", ""),
         allowed=entry["annotations"]["authorization.k8s.io/decision"] == "allow",
+    )
+
+
+def _write(entry: dict[str, Any], prefix: str) -> Write:
+    return Write(
+        account=entry["user"]["username"].removeprefix(prefix),
+        resource=entry["objectRef"]["resource"],
+        verb=entry["verb"],
+        received=entry["requestReceivedTimestamp"],
+        answered=entry["stageTimestamp"],
+        code=entry.get("responseStatus", {}).get("code", 0),
     )
 
 

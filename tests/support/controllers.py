@@ -178,3 +178,23 @@ async def events_about(client: KubeClient, key: ObjectKey) -> list[tuple[str, st
 async def settled(app: ControllerApp) -> None:
     """Return when this replica leads and nothing is left to look at."""
     await until(lambda: app.leads() and app.idle(), PATIENCE)
+
+
+@asynccontextmanager
+async def changing(client: KubeClient, key: ObjectKey) -> AsyncIterator[None]:
+    """Someone who writes the function again and again, so that there is always work."""
+
+    async def change() -> None:
+        number = 0
+        while True:
+            number += 1
+            await client.patch(FUNCTIONS, key, {"spec": {"timeout": str(number)}})
+            await asyncio.sleep(0.05)
+
+    task = asyncio.create_task(change(), name="user of a test")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

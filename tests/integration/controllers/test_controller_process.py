@@ -11,17 +11,17 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-import yaml
 
 from controllers.reconcilers.function import FUNCTIONS
 from tests.fakes.kube_cluster import memory_server, new_namespace
 from tests.fakes.kube_memory import KubeMemory
 from tests.fakes.kube_server import ADMIN
 from tests.fakes.ports import free_port
+from tests.support.controller_process import kubeconfig_of
 from tests.support.controllers import PATIENCE, eventually, function_object, function_with
 from tests.support.definitions import KINDS
 from tidegate.kube.client import KubeClient, connected
-from tidegate.kube.objects import Object, ObjectKey
+from tidegate.kube.objects import ObjectKey
 from tidegate.kube.resources import DEPLOYMENTS, LEASES
 
 pytestmark = pytest.mark.timeout(120)
@@ -37,19 +37,6 @@ async def memory() -> AsyncIterator[KubeMemory]:
 async def client(memory: KubeMemory) -> AsyncIterator[KubeClient]:
     async with connected(memory.access()) as one:
         yield one
-
-
-def _kubeconfig(url: str, file: Path) -> Path:
-    config: Object = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "test",
-        "clusters": [{"name": "test", "cluster": {"server": url}}],
-        "users": [{"name": "test", "user": {"token": ADMIN}}],
-        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
-    }
-    file.write_text(yaml.safe_dump(config))
-    return file
 
 
 @asynccontextmanager
@@ -86,7 +73,9 @@ async def test_it_works_says_so_and_gives_the_lease_back(
     await client.create(FUNCTIONS, function_object(*key))
     port = free_port()
     options = ("--home", key.namespace, "--lease", "one", "--admin-port", str(port))
-    async with _controller(_kubeconfig(memory.url, tmp_path / "config"), *options) as process:
+    async with _controller(
+        kubeconfig_of(memory.url, ADMIN, tmp_path / "config"), *options
+    ) as process:
         await eventually(client, DEPLOYMENTS, key)
         await function_with(client, key, "Ready", "Unknown")
         admin = f"http://127.0.0.1:{port}"
@@ -106,7 +95,7 @@ async def test_it_is_not_ready_while_it_cannot_know_what_there_is(
     client: KubeClient, memory: KubeMemory, tmp_path: Path
 ) -> None:
     home, port = await new_namespace(client), free_port()
-    config = _kubeconfig("http://127.0.0.1:1", tmp_path / "config")
+    config = kubeconfig_of("http://127.0.0.1:1", ADMIN, tmp_path / "config")
     options = ("--home", home, "--admin-port", str(port))
     async with _controller(config, *options):
         assert await _answer(f"http://127.0.0.1:{port}/livez") == (200, "ok")
