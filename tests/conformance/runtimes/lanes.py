@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtimes.runtime import FOLDER as RUNTIMES
+from tests.conformance.runtimes.java_build import compiled
 
 FUNCTIONS = Path(__file__).parent / "functions"
 
@@ -86,6 +87,12 @@ def build_go(builds: Path, module: str, entry: str) -> Served:
     return Served((str(server) if server.exists() else build,), env)
 
 
+def build_java(_builds: Path, _module: str, _entry: str) -> Served:
+    """The server, and beside it all functions of the suite."""
+    server, functions = compiled(RUNTIMES / "java", FUNCTIONS / "java")
+    return Served((str(server / "server"),), {"KUBELESS_INSTALL_VOLUME": str(functions)})
+
+
 PYTHON = Lane(
     "python",
     (sys.executable, str(RUNTIMES / "python" / "server.py")),
@@ -140,4 +147,14 @@ GO = Lane(
     build=build_go,
 )
 
-LANES = (PYTHON, EXEC, RUBY, NODEJS, GO)
+JAVA = Lane(
+    "java",
+    ("java",),
+    ".java",
+    failure="java.lang.IllegalArgumentException: the reason",
+    cannot=frozenset(("catch exit", "fork", "unwind", "warm start")),
+    build=build_java,
+    programs=("javac", "jar"),
+)
+
+LANES = (PYTHON, EXEC, RUBY, NODEJS, GO, JAVA)

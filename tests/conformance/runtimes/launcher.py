@@ -66,6 +66,18 @@ class Running:
         query = "&".join(f"{name}={value}" for name, value in arguments.items())
         return self.call(f"/?do={what}&{query}")
 
+    def counted(self) -> dict[str, int]:
+        """Let the acting function count; a new worker of a busy machine may need some calls."""
+        answers: list[Answer] = []
+
+        def answered() -> bool:
+            answers.append(self.act("count"))
+            return answers[-1].status == 200
+
+        wait_until(answered)
+        count: dict[str, int] = answers[-1].json()
+        return count
+
     def metric(self, name: str) -> float:
         """One sample's value; 0 when it is not there."""
         for line in self.call("/metrics").body.decode().splitlines():

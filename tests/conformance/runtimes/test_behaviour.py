@@ -101,7 +101,7 @@ def test_a_function_that_ends_its_process_fails_its_own_call_alone(
 ) -> None:
     answer = actor.act(what)
     assert (answer.status, answer.body) == (500, b"the function's process ended during the call\n")
-    assert actor.act("count").json()["count"] == 1
+    assert actor.counted()["count"] == 1
     assert actor.metric(FAILURES) == 1
     assert "with 1 calls in flight" in actor.stderr
 

@@ -23,19 +23,6 @@ def cpu_ticks(pid: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
-def counted(actor: Running) -> dict[str, int]:
-    """Call what is quick until it is: a new worker of a busy machine may begin too late for one."""
-    answers: list[Answer] = []
-
-    def answered() -> bool:
-        answers.append(actor.act("count"))
-        return answers[-1].status == 200
-
-    wait_until(answered)
-    count: dict[str, int] = answers[-1].json()
-    return count
-
-
 def earlier(seconds: float) -> list[tuple[str, str]]:
     return [("x-tidegate-deadline", f"{time.time() + seconds:.6f}")]
 
@@ -47,7 +34,7 @@ def test_a_call_that_runs_too_long_is_stopped(actor: Running, what: str) -> None
     assert answer.status == 408
     assert answer.body == b"the function took longer than its timeout\n"
     assert 0.5 <= time.monotonic() - started < LONG
-    assert counted(actor)["count"] == 1
+    assert actor.counted()["count"] == 1
     assert actor.metric(CALLS) - actor.metric(FAILURES) == 1
 
 
@@ -57,7 +44,7 @@ def test_what_no_signal_stops_is_killed(actor: Running, what: str) -> None:
     worker = actor.act("count").json()["pid"]
     assert actor.act(what).status == 408
     wait_until(lambda: gone(worker))
-    assert counted(actor)["pid"] != worker
+    assert actor.counted()["pid"] != worker
 
 
 @pytest.mark.needs("state")

@@ -1,0 +1,66 @@
+package io.tidegate.runtime.worker;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.util.Arrays;
+import java.util.List;
+
+/** Errors of functions, as the log tells them. */
+final class Failure {
+    private static final int REASON_LIMIT = 500;
+    private static final int CAUSES_LIMIT = 20;
+    private static final String SERVER = "io.tidegate.runtime.";
+    private static final List<String> BETWEEN = List.of("java.lang.reflect.", "jdk.internal.reflect.");
+
+    private Failure() {}
+
+    /** The kind of error and its text on one line of bounded length. */
+    static String reason(Throwable error) {
+        String text = error.getClass().getName();
+        String message = messageOf(error);
+        if (message != null) {
+            text += ": " + message.strip().replaceAll("\\s+", " ");
+        }
+        return text.length() > REASON_LIMIT ? text.substring(0, REASON_LIMIT) : text;
+    }
+
+    /** The error's text, which the function's own code may make. */
+    private static String messageOf(Throwable error) {
+        try {
+            return error.getLocalizedMessage();
+        } catch (RuntimeException inTurn) {
+            return "(its message failed: " + inTurn.getClass().getName() + ")";
+        }
+    }
+
+    /** The stack traces of an error and its causes, from the function's own code on. */
+    static String traceOf(Throwable error) {
+        StringWriter text = new StringWriter();
+        try (PrintWriter out = new PrintWriter(text)) {
+            Throwable cause = error;
+            for (int depth = 0; cause != null && depth < CAUSES_LIMIT; depth++) {
+                cause.setStackTrace(own(cause.getStackTrace()));
+                cause = cause.getCause();
+            }
+            error.printStackTrace(out);
+        } catch (RuntimeException inTurn) {
+            return text + "(its trace failed: " + inTurn.getClass().getName() + ")\n";
+        }
+        return text.toString();
+    }
+
+    private static StackTraceElement[] own(StackTraceElement[] frames) {
+        int end = 0;
+        while (end < frames.length && !frames[end].getClassName().startsWith(SERVER)) {
+            end++;
+        }
+        while (end > 0 && isBetween(frames[end - 1])) {
+            end--;
+        }
+        return Arrays.copyOf(frames, end);
+    }
+
+    private static boolean isBetween(StackTraceElement frame) {
+        return BETWEEN.stream().anyMatch(frame.getClassName()::startsWith);
+    }
+}
