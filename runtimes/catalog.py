@@ -24,6 +24,7 @@ def python(version: str) -> Runtime:
         command=(f"python{version}", "{files}/server.py"),
         env={"PYTHONPATH": f"{{function}}/lib/python{version}/site-packages:{{function}}"},
         install=_pip(version, image),
+        own_variables="PYTHON",
     )
 
 

@@ -71,6 +71,9 @@ class Runtime:
     programs: tuple[str, ...] = ()
     """What a laptop must have on PATH."""
 
+    own_variables: str = ""
+    """How the variables begin that its interpreter reads; such a server can be started warm."""
+
     @property
     def files(self) -> Path:
         """The folder of the runtime's own files in this installation."""

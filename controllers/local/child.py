@@ -42,6 +42,8 @@ class Command:
     arguments: tuple[str, ...]
     env: Mapping[str, str]
     folder: Path
+    can_be_warm: bool = False
+    """Whether another run of `arguments` can become this one (runtimes/contract.md, Warm start)."""
 
 
 class Child:
@@ -56,15 +58,20 @@ class Child:
         self._exit = asyncio.create_task(process.wait(), name=f"exit of process {process.pid}")
 
     @classmethod
-    async def start(cls, command: Command, settings: LogSettings, show: Print) -> Child:
-        """Start `command`, its output going to `show` line by line; raises OSError."""
+    async def start(
+        cls, command: Command, settings: LogSettings, show: Print, *, listens: bool = False
+    ) -> Child:
+        """Start `command`, its output going to `show` line by line; raises OSError.
+
+        One that `listens` has a stdin for `tell`.
+        """
         outputs = [Output(name, settings, show) for name in ("stdout", "stderr")]
         try:
             for output in outputs:
                 await output.open()
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-I", "-S", LAUNCH, str(os.getpid()), *command.arguments,
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE if listens else asyncio.subprocess.DEVNULL,
                 stdout=outputs[0].write_end,
                 stderr=outputs[1].write_end,
                 cwd=command.folder,
@@ -79,6 +86,15 @@ class Child:
             for output in outputs:
                 output.release_write_end()
         return cls(process, outputs)
+
+    def tell(self, line: str, show: Print) -> None:
+        """Write one line to stdin, which ends with it; further output goes to `show`."""
+        for output in self._outputs:
+            output.show = show
+        stdin = self._process.stdin
+        assert stdin is not None
+        stdin.write(line.encode() + b"\n")
+        stdin.close()
 
     @property
     def pid(self) -> int:
@@ -138,7 +154,8 @@ class Output(asyncio.Protocol):
 
     def __init__(self, name: str, settings: LogSettings, show: Print) -> None:
         self._loop = asyncio.get_running_loop()
-        self._lines = Lines(settings, lambda text: show(name, text))
+        self.show = show
+        self._lines = Lines(settings, lambda text: self.show(name, text))
         self._transport: asyncio.ReadTransport | None = None
         self._note: asyncio.TimerHandle | None = None
         self.write_end = -1

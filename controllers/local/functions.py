@@ -24,6 +24,7 @@ from controllers.local.settings import LocalSettings
 from controllers.local.state_dir import new_run_folder, sweep
 from controllers.local.status import FunctionStatus
 from controllers.local.surroundings import FindRuntime, OnEndpoints, Surroundings
+from controllers.local.warm import WarmServers
 from controllers.local.workshop import Workshop
 from runtimes import catalog
 
@@ -120,6 +121,7 @@ class LocalFunctions:
             code=CodeStore(settings.state_dir / "code", settings.code, session),
             environments=Environments(workshop),
             builds=Builds(workshop),
+            warm=WarmServers(settings),
             interpreters=Interpreters(),
         )
 
@@ -132,7 +134,10 @@ class LocalFunctions:
         finally:
             for key in list(self._entries):
                 self._remove(key)
-            await tasks.stop(self._leaving, self._settings.stop_timeout)
+            try:
+                await tasks.stop(self._leaving, self._settings.stop_timeout)
+            finally:
+                await surroundings.warm.close()
 
     def _apply(self, surroundings: Surroundings) -> None:
         for key in self._entries.keys() - self._wanted.keys():

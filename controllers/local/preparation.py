@@ -64,7 +64,14 @@ def _command(build: Build, folder: Path, program: str, more: Mapping[str, str]) 
         tuple(places.filled(argument) for argument in arguments),
         machine_env() | own | environment,
         folder,
+        can_be_warm=_can_be_warm(build),
     )
+
+
+def _can_be_warm(build: Build) -> bool:
+    """Tell whether the server can be loaded before it has the variables of the function."""
+    read_at_start = build.runtime.own_variables
+    return bool(read_at_start) and not any(name.startswith(read_at_start) for name in build.env)
 
 
 def _runtime(function: LocalFunction, around: Surroundings, show: Print) -> Runtime:

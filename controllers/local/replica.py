@@ -102,9 +102,7 @@ class Replica:
     async def _start(self, port_file: Path) -> Child:
         command = self._launch.command
         env = {**command.env, "FUNC_PORT_FILE": str(port_file)}
-        child = await Child.start(
-            replace(command, env=env), self._surroundings.settings.logs, self._show
-        )
+        child = await self._surroundings.warm.start(replace(command, env=env), self._show)
         self.pid = child.pid
         self._callbacks.changed()
         return child

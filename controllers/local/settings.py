@@ -100,6 +100,9 @@ class LocalSettings:
     stop_timeout: float = 20.0
     """For everything to stop; what is still there then is killed."""
 
+    warm_servers: int = 4
+    """Most servers that are loaded and wait for a function; 0 starts every one from nothing."""
+
     code: CodeSettings = field(default_factory=CodeSettings)
     process: ProcessSettings = field(default_factory=ProcessSettings)
     logs: LogSettings = field(default_factory=LogSettings)

@@ -16,6 +16,7 @@ from controllers.local.environments import Environments
 from controllers.local.interpreters import Interpreters
 from controllers.local.settings import LocalSettings
 from controllers.local.status import Address
+from controllers.local.warm import WarmServers
 from runtimes.runtime import Choice
 
 LOOPBACK = "127.0.0.1"
@@ -40,4 +41,5 @@ class Surroundings:
     code: CodeStore
     environments: Environments
     builds: Builds
+    warm: WarmServers
     interpreters: Interpreters

@@ -1,5 +1,6 @@
 """Starts, interrupts and ends worker processes."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -19,20 +20,27 @@ class WorkerProcess:
     connections) does not survive a fork, and the front's descriptors stay its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_warm: bool = False) -> None:
+        """Start one; a warm one loads itself and waits to be told its function."""
         self.socket, child_end = socket.socketpair()
         lifeline, self._lifeline = os.pipe()
         command = [sys.executable, SCRIPT, "--worker", str(child_end.fileno()), str(lifeline)]
         try:
             self._process = subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if is_warm else subprocess.DEVNULL,
                 pass_fds=(child_end.fileno(), lifeline),
                 start_new_session=True,  # what the function starts is killed with it
             )
         finally:
             child_end.close()
             os.close(lifeline)
+
+    def tell(self, line: str) -> None:
+        """Tell a warm worker what to become; if it has ended, its end tells why."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), self._process.stdin as stdin:
+            stdin.write(line.encode())
 
     @property
     def pid(self) -> int:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from . import channel
+from . import channel, warm
 from .answer import Answer, answer_from_result, encode_part, is_response
 from .event import BadData, context_of, event_from_request
 from .load import Function, Loader, LoadError, is_concurrent, load, write_traceback
@@ -33,6 +33,8 @@ def main(arguments: list[str], load: Loader = load) -> int:
     """Load the function, say so, and answer calls until the front closes the channel."""
     own_end = socket.socket(fileno=int(arguments[0]))
     end_with(int(arguments[1]))
+    if warm.is_asked_for() and not wait_for_orders():
+        return 0
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it is a TextIOWrapper
     settings = settings_from_env()
     try:
@@ -47,6 +49,16 @@ def main(arguments: list[str], load: Loader = load) -> int:
     else:
         SerialWorker(own_end, function, settings).run()
     return 0
+
+
+def wait_for_orders() -> bool:
+    """Load what any function may need, then wait to be told which it is; whether it was told."""
+    from . import concurrent  # noqa: F401  # an async function needs it
+
+    line = warm.orders()
+    if line:
+        warm.become(line)
+    return bool(line)
 
 
 def end_with(lifeline: int) -> None:

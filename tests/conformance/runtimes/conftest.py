@@ -15,7 +15,7 @@ HANDLERS = {"echo": None, "reply": None, "reply_async": "async", "parts_async": 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what a lane's language has no notion of."""
-    beyond = [item for item in items if _needed(item) & _lane(item).cannot]
+    beyond = [item for item in items if _needed(item) & _lane(item).beyond]
     if beyond:
         config.hook.pytest_deselected(items=beyond)
         items[:] = [item for item in items if item not in beyond]

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtimes.runtime import FOLDER as RUNTIMES
-from tests.conformance.runtimes.java_build import compiled
 
 FUNCTIONS = Path(__file__).parent / "functions"
 
@@ -47,9 +46,17 @@ class Lane:
     """What the language has no notion of, whose tests are left out. Of: async, block, catch exit,
     crash, fork, import, print, raise answers, state, swallow, trace, unwind."""
 
+    warms: bool = False
+    """Whether its server can be loaded before it knows its function."""
+
     build: Build | None = None
     programs: tuple[str, ...] = field(default=())
     """What must be on PATH beside the command."""
+
+    @property
+    def beyond(self) -> frozenset[str]:
+        """The abilities whose tests are left out."""
+        return self.cannot if self.warms else self.cannot | {"warm start"}
 
     @property
     def functions(self) -> Path:
@@ -87,10 +94,14 @@ def build_go(builds: Path, module: str, entry: str) -> Served:
     return Served((str(server) if server.exists() else build,), env)
 
 
-def build_java(_builds: Path, _module: str, _entry: str) -> Served:
-    """The server, and beside it all functions of the suite."""
-    server, functions = compiled(RUNTIMES / "java", FUNCTIONS / "java")
-    return Served((str(server / "server"),), {"KUBELESS_INSTALL_VOLUME": str(functions)})
+def build_java(builds: Path, _module: str, _entry: str) -> Served:
+    """The server, and all functions of the suite: they are compiled together."""
+    folder = builds / "functions"
+    env = {"KUBELESS_INSTALL_VOLUME": str(folder)}
+    if not folder.exists():
+        shutil.copytree(FUNCTIONS / "java", folder)
+        subprocess.run([str(RUNTIMES / "java" / "compile")], env={**os.environ, **env}, check=True)
+    return Served((str(folder / "server"),), env)
 
 
 PYTHON = Lane(
@@ -98,6 +109,7 @@ PYTHON = Lane(
     (sys.executable, str(RUNTIMES / "python" / "server.py")),
     ".py",
     failure="ValueError: the reason",
+    warms=True,
 )
 
 EXEC = Lane(
@@ -147,6 +159,15 @@ GO = Lane(
     build=build_go,
 )
 
+PHP = Lane(
+    "php",
+    ("php", str(RUNTIMES / "php" / "server.php")),
+    ".php",
+    failure="InvalidArgumentException: the reason",
+    entry=lambda handler: "echoed" if handler == "echo" else handler,
+    cannot=frozenset(("async", "catch exit")),
+)
+
 JAVA = Lane(
     "java",
     ("java",),
@@ -154,7 +175,7 @@ JAVA = Lane(
     failure="java.lang.IllegalArgumentException: the reason",
     cannot=frozenset(("catch exit", "fork", "unwind", "warm start")),
     build=build_java,
-    programs=("javac", "jar"),
+    programs=("javac",),
 )
 
-LANES = (PYTHON, EXEC, RUBY, NODEJS, GO, JAVA)
+LANES = (PYTHON, EXEC, RUBY, PHP, NODEJS, GO, JAVA)

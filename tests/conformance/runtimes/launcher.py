@@ -147,6 +147,32 @@ class Launcher:
             process.kill()
             process.wait(DEADLINE)
 
+    @contextmanager
+    def warm(self, **env: str) -> Iterator[Running]:
+        """A server that waits on its stdin to be told its function; gone afterwards."""
+        folder = self._folder / f"server-{self._count}"
+        self._count += 1
+        folder.mkdir()
+        environment = {"PATH": os.environ["PATH"], "FUNC_WARM": "1", **env}
+        with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
+            process = subprocess.Popen(
+                self._lane.command,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=err,
+            )
+        server = Running(process, 0, folder)
+        try:
+            yield server
+        finally:
+            for connection in server.connections:
+                connection.close()
+            process.kill()
+            process.wait(DEADLINE)
+            if process.stdin is not None:
+                process.stdin.close()
+
     def spawn(
         self, folder: Path, module: str, handler: str, env: dict[str, str]
     ) -> subprocess.Popen[bytes]:
