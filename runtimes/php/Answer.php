@@ -48,9 +48,15 @@ final class Answer
         }
         [$body, $status, $headers] = method_exists($result, 'getStatusCode')
             ? [(string) $result->getBody(), $result->getStatusCode(), $result->getHeaders()]
-            : [$result->body, $result->status ?? $result->status_code, $result->headers ?? []];
+            : [$result->body, $result->status ?? $result->status_code, self::headersOf($result)];
         $extra = $headers instanceof Headers ? $headers : Headers::fromMap($headers);
         return new self($body, $status, $response->headers->merge($extra));
+    }
+
+    /** The response object's headers; `headerlist`, of pairs, keeps repeated ones. */
+    private static function headersOf(object $response): mixed
+    {
+        return isset($response->headerlist) ? new Headers($response->headerlist) : $response->headers ?? [];
     }
 
     /**

@@ -29,8 +29,7 @@ module Tidegate
       # The answer for a returned value, or a raised one; raises Unanswerable.
       def from_result(result, response)
         if response?(result)
-          extra = result.respond_to?(:headers) ? result.headers : {}
-          new(result.body, status_of(result), response.headers.merge(extra || {}))
+          new(result.body, status_of(result), response.headers.merge(headers_of(result)))
         elsif triple?(result)
           new(result[0], result[1], response.headers.merge(result[2]))
         else
@@ -55,6 +54,13 @@ module Tidegate
       # `[body, status, headers]`; every other array is a list.
       def triple?(value)
         value.instance_of?(Array) && value.size == 3 && value[1].is_a?(Integer) && value[2].is_a?(Hash)
+      end
+
+      # The response object's headers; `headerlist` keeps repeated ones.
+      def headers_of(response)
+        return response.headerlist if response.respond_to?(:headerlist)
+
+        (response.headers if response.respond_to?(:headers)) || {}
       end
 
       # The number, also of a status like '404 Not Found'.
