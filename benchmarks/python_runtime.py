@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runtimes.catalog import PYTHON_SERVER
+from runtimes.runtime import FOLDER
 
 FUNCTIONS = """
 def ordinary(event, context):
@@ -86,7 +86,7 @@ def serving(folder: str, handler: str) -> Iterator[tuple[int, int, float]]:
     address = {"FUNC_HOST": "127.0.0.1", "FUNC_PORT": str(port)}
     started = time.perf_counter()
     with subprocess.Popen(
-        [sys.executable, str(PYTHON_SERVER)],
+        [sys.executable, str(FOLDER / "python" / "server.py")],
         env={**os.environ, **function, **address},
         stderr=subprocess.DEVNULL,
     ) as process:
