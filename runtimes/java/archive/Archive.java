@@ -28,7 +28,7 @@ public final class Archive {
         this.worker = work.resolve("worker.list");
     }
 
-    /** The server's folder, and that of the sample's class, where the rest goes, too. */
+    /** The server's folder, which has the sample, too, and one for what is left over. */
     public static void main(String[] folders) throws Exception {
         new Archive(Path.of(folders[0]).toAbsolutePath(), Path.of(folders[1])).make();
     }
@@ -49,7 +49,7 @@ public final class Archive {
         ProcessBuilder builder = new ProcessBuilder(home.resolve("server").toString());
         builder.environment().putAll(Map.of(
                 "MOD_NAME", "Sample", "FUNC_HANDLER", "answer",
-                "KUBELESS_INSTALL_VOLUME", work.toString(), "FUNC_HOST", "127.0.0.1",
+                "KUBELESS_INSTALL_VOLUME", home.resolve("archive").toString(), "FUNC_HOST", "127.0.0.1",
                 "FUNC_PORT", "0", "FUNC_PORT_FILE", port.toString(),
                 "JAVA_TOOL_OPTIONS", "-XX:DumpLoadedClassList=" + front,
                 "FUNC_JAVA_OPTIONS", "-XX:DumpLoadedClassList=" + worker));

@@ -173,7 +173,7 @@ JAVA = Lane(
     ("java",),
     ".java",
     failure="java.lang.IllegalArgumentException: the reason",
-    cannot=frozenset(("catch exit", "fork", "unwind", "warm start")),
+    cannot=frozenset(("catch exit", "fork", "unwind")),
     build=build_java,
     programs=("javac",),
 )

@@ -309,11 +309,11 @@ final class Pool {
             front.loadFailed("loading " + title + ": its process " + ending + " while it loaded");
         }
         List<Call> lost = link.calls.values().stream().filter(call -> !call.settled).toList();
-        lost.forEach(this::lose);
         if (!lost.isEmpty() || !(link.retiring || closing)) {
             front.log(title + ": worker " + link.process.pid() + " " + ending + " with "
                     + lost.size() + " calls in flight");
         }
+        lost.forEach(this::lose);
         if (!link.ready && !link.retiring) {
             respawnAt = Loop.now() + respawnDelay;
             respawnDelay = Math.min(2 * respawnDelay, LONGEST_DELAY);
