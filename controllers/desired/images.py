@@ -60,7 +60,8 @@ def pod_runtime(runtime: Runtime) -> PodRuntime:
 def _phase(step: Step | None, places: Places) -> Phase | None:
     if step is None:
         return None
-    own = {"TIDEGATE_RUNTIME": places.files}
+    # Nobody's home is in the image, and /tmp is what can be written.
+    own = {"HOME": "/tmp", "TIDEGATE_RUNTIME": places.files}
     return Phase(step.image, step.command, own | _filled(step.env, places))
 
 

@@ -28,4 +28,4 @@ def test_an_unknown_runtime_near_a_known_one_is_guessed() -> None:
 
 def test_an_unknown_runtime_is_told_which_exist() -> None:
     with pytest.raises(UnknownRuntime, match=r"set runtime to one of python3\.11, python3\.12"):
-        find("nodejs22")
+        find("cobol1")

@@ -310,3 +310,11 @@ def test_kubernetes_expands_nothing_in_a_handler() -> None:
 def test_a_function_without_anything_that_runs_it_is_refused() -> None:
     with pytest.raises(FunctionInvalid, match=r"there is no runtime 'cobol60'"):
         desired(runtime="cobol60")
+
+
+def test_the_last_lines_of_every_container_are_kept_when_it_fails() -> None:
+    spec = template(desired(**SHAPES["zip"]))["spec"]
+    policies = {
+        one.get("terminationMessagePolicy") for one in spec["initContainers"] + spec["containers"]
+    }
+    assert policies == {"FallbackToLogsOnError"}
