@@ -207,7 +207,7 @@ class Call {
       if (this.#cancelled) throw new Error('nobody waits for the answer any more');
       this.#credit -= 1;
       const chunk = bytes.subarray(at, at + CHUNK_SIZE);
-      this.#shared.worker.send([kinds.CHUNK, this.id], chunk);
+      this.#shared.worker.sendNow([kinds.CHUNK, this.id], chunk);
     }
   }
 

@@ -9,19 +9,21 @@
  *                       [CANCEL, id]    stop the call; its last message is still awaited
  *                       [PING]          do you turn?
  *     worker -> front   [READY, version] | [FAILED, sentence]
- *                       [WAITS, id]     the call waits for something: another may begin
+ *                       [WAITS, id]     the call's turn is over, and it waits for something
  *                       [ANSWER, id, status, headers, failed]  + the body
  *                       [HEAD, id, status, headers, length or null]
  *                       [CHUNK, id]     + bytes …
  *                       [END, id, failed]
- *                       [PONG] | [SPOILT]  I turn | let me end: something outside of a call failed
+ *                       [PONG]          I turn
+ *                       [LONG]          a turn took long
+ *                       [SPOILT]        let me end: something outside of a call failed
  *
  * A call ends with exactly one ANSWER or END. Headers are a flat list: name, value, name, value.
  */
 
 const KINDS = [
   'LOAD', 'CALL', 'MORE', 'CANCEL', 'PING',
-  'READY', 'FAILED', 'WAITS', 'ANSWER', 'HEAD', 'CHUNK', 'END', 'PONG', 'SPOILT',
+  'READY', 'FAILED', 'WAITS', 'ANSWER', 'HEAD', 'CHUNK', 'END', 'PONG', 'LONG', 'SPOILT',
 ];
 const kinds = Object.freeze(Object.fromEntries(KINDS.map((name, at) => [name, at])));
 
@@ -39,20 +41,64 @@ const PREFIX = 8;
 /** Bytes up to this size are copied into the frame: cheaper than a second write. */
 const SMALL = 16 * 1024;
 
+/** Frames wait for others for so many milliseconds at most. */
+const PATIENCE = 1;
+
 const NOTHING = Buffer.alloc(0);
 
-/** Write one message. */
-function send(socket, message, bytes = NOTHING) {
+/**
+ * Writes messages. Those of one turn of the event loop go together: a system call, and the waking
+ * of the other process, cost more than all else.
+ */
+class Sender {
+  #socket;
+  #frames = [];
+  #since = 0;
+
+  constructor(socket) {
+    this.#socket = socket;
+  }
+
+  /** Send soon. */
+  send(message, bytes = NOTHING) {
+    const first = this.#frames.length === 0;
+    const now = performance.now();
+    const inline = bytes.length <= SMALL;
+    this.#frames.push(frameOf(message, bytes, inline));
+    if (!inline) this.#frames.push(bytes);
+    if (first) {
+      this.#since = now;
+      setImmediate(() => this.flush());
+    } else if (now - this.#since >= PATIENCE) {
+      this.flush();
+    }
+  }
+
+  /** Send what waits. */
+  flush() {
+    const frames = this.#frames;
+    if (frames.length === 0) return;
+    this.#frames = [];
+    this.#socket.write(frames.length === 1 ? frames[0] : Buffer.concat(frames));
+  }
+
+  /** Send what waits, and no more. */
+  end() {
+    this.flush();
+    this.#socket.end();
+  }
+}
+
+/** The frame of a message, with its bytes or only their length. */
+function frameOf(message, bytes, inline) {
   const text = JSON.stringify(message);
   const size = Buffer.byteLength(text);
-  const inline = bytes.length <= SMALL;
   const frame = Buffer.allocUnsafe(PREFIX + size + (inline ? bytes.length : 0));
   frame.writeUInt32LE(4 + size + bytes.length, 0);
   frame.writeUInt32LE(size, 4);
   frame.write(text, PREFIX);
   if (inline) frame.set(bytes, PREFIX + size);
-  socket.write(frame);
-  if (!inline) socket.write(bytes);
+  return frame;
 }
 
 /** Turns bytes as they come into messages. */
@@ -91,4 +137,4 @@ class Decoder {
   }
 }
 
-module.exports = { CHUNK_SIZE, DESCRIPTOR, Decoder, WINDOW, kinds, send };
+module.exports = { CHUNK_SIZE, DESCRIPTOR, Decoder, Sender, WINDOW, kinds };

@@ -83,7 +83,7 @@ class Front {
       link: null,
       streaming: false,
       settled: false,
-      graceEnds: 0,
+      grace: 0,
     };
     exchange.body = null;
     this.#pool.submit(call);

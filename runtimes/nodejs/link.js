@@ -2,10 +2,10 @@
 
 /** The front's end of one worker: its channel, its calls, its life. */
 
-const { Decoder, kinds, send } = require('./channel');
+const { Decoder, kinds } = require('./channel');
 
-/** How long a cancelled call may take to end before its worker is given up. */
-const GRACE = 250;
+/** How many sweeps a cancelled call may take to end before its worker is given up: 240 ms. */
+const GRACE = 12;
 
 /** How long an idle worker may take to exit (its 'exit' listeners) before it is killed. */
 const STOP_GRACE = 1000;
@@ -13,12 +13,23 @@ const STOP_GRACE = 1000;
 /** A worker with calls that was silent for so long is asked whether it turns, before it gets one. */
 const SILENCE = 10;
 
+/** A turn that outlives so many sweeps keeps its worker from others. */
+const STUCK = 2;
+
+/** The turn of a worker that was asked. */
+const ASKED = Symbol('asked');
+
+/** So many calls at most may wait in a worker for their turns. */
+const LARGEST_WINDOW = 32;
+
 /**
  * One worker as the pool sees it; times are milliseconds of performance.now().
  *
  * A worker runs many calls, but one *turn* at a time: the synchronous part of a call, during
- * which it can do nothing else. It gets no second call before it has said that the turn is over,
- * so that a call never waits behind a function that blocks.
+ * which it can do nothing else. A call that was handed over waits there behind the turns before
+ * it, so it is handed over at once only while turns are short: like the window of a network
+ * connection, their number grows by one with each turn, and falls to one with a long one. A
+ * function that blocks holds up none but those that came with its first long turn.
  */
 class WorkerLink {
   calls = new Map();
@@ -26,16 +37,17 @@ class WorkerLink {
   retiring = false;
   stopping = false;
   killAt = Infinity;
-  turn = null;
-  turnSince = 0;
   idleSince = performance.now();
   #decoder = new Decoder();
+  #sender;
+  #turns = new Map();
+  #window = 1;
   #heard = performance.now();
-  #asked = false;
 
   /** `pool` gets what the worker says: hear(link, message, bytes), and bury(link) at its end. */
   constructor(process, pool) {
     this.process = process;
+    this.#sender = process.sender;
     const take = (message, bytes) => {
       this.#hear(message);
       pool.hear(this, message, bytes);
@@ -46,30 +58,36 @@ class WorkerLink {
 
   /** Whether it can take a call now; one that was silent is asked, and answers the pool. */
   free(now) {
-    if (!this.ready || this.retiring || this.turn !== null) return false;
+    if (!this.ready || this.#turns.size >= this.#window) return false;
     if (this.calls.size === 0 || now - this.#heard < SILENCE) return true;
-    if (!this.#asked) {
-      this.#asked = true;
-      this.turnSince = now;
-      send(this.process.socket, [kinds.PING]);
+    if (!this.#turns.has(ASKED)) {
+      this.#turns.set(ASKED, 0);
+      this.#sender.send([kinds.PING]);
     }
     return false;
   }
 
-  /** Whether it has not turned for so long. */
-  stuck(now, since) {
-    return (this.turn !== null || this.#asked) && now - this.turnSince >= since;
+  /** Grow older by a sweep. */
+  sweep() {
+    for (const [whose, sweeps] of this.#turns) this.#turns.set(whose, sweeps + 1);
+    for (const call of this.calls.values()) call.grace -= call.settled ? 1 : 0;
+    if (this.stuck) this.#window = 1;
+  }
+
+  /** Whether its turn, the oldest, lasts long. */
+  get stuck() {
+    const [sweeps = 0] = this.#turns.values();
+    return sweeps >= STUCK;
   }
 
   /** Hand a call to the worker. */
-  begin(call, now) {
+  begin(call) {
     this.calls.set(call.id, call);
     call.link = this;
-    this.turn = call;
-    this.turnSince = now;
+    this.#turns.set(call.id, 0);
     const { id, head, peer, unixDeadline } = call;
     const message = [kinds.CALL, id, head.method, head.target, head.headers, peer, unixDeadline];
-    send(this.process.socket, message, call.body);
+    this.#sender.send(message, call.body);
     call.body = null;
   }
 
@@ -82,13 +100,13 @@ class WorkerLink {
 
   /** Let the worker send one more chunk. */
   more(call) {
-    send(this.process.socket, [kinds.MORE, call.id]);
+    this.#sender.send([kinds.MORE, call.id]);
   }
 
   /** Stop a call; the worker is given up when it has not ended after the grace. */
-  cancel(call, now) {
-    call.graceEnds = now + GRACE;
-    send(this.process.socket, [kinds.CANCEL, call.id]);
+  cancel(call) {
+    call.grace = GRACE;
+    this.#sender.send([kinds.CANCEL, call.id]);
   }
 
   /** Take no more calls; the worker is killed at killAt, or earlier when none is left. */
@@ -102,13 +120,13 @@ class WorkerLink {
   stop(now) {
     this.retire(now + STOP_GRACE);
     this.stopping = true;
-    this.process.socket.end();
+    this.#sender.end();
   }
 
   /** Whether a call has outlived its cancellation. */
-  overdue(now) {
+  get overdue() {
     for (const call of this.calls.values()) {
-      if (call.settled && now >= call.graceEnds) return true;
+      if (call.settled && call.grace <= 0) return true;
     }
     return false;
   }
@@ -122,8 +140,12 @@ class WorkerLink {
 
   #hear(message) {
     this.#heard = performance.now();
-    if (message[0] === kinds.PONG) this.#asked = false;
-    else if (this.turn !== null && message[1] === this.turn.id) this.turn = null;
+    if (message[0] === kinds.LONG) this.#window = 1;
+    else if (this.#turns.delete(message[0] === kinds.PONG ? ASKED : message[1])) this.#grow();
+  }
+
+  #grow() {
+    this.#window = Math.min(this.#window + 1, LARGEST_WINDOW);
   }
 }
 

@@ -9,9 +9,6 @@ const { WorkerProcess } = require('./process');
 /** Deadlines are swept this often while there are calls: exact enough, and free per call. */
 const TICK = 20;
 
-/** Workers that have not turned for so long are worth another one; short bursts are not. */
-const GROW_AFTER = 20;
-
 /** So many processes at most, however many calls may run. */
 const MOST_WORKERS = 10;
 
@@ -79,13 +76,13 @@ class Pool {
     }
     const link = this.#waiting.length ? null : this.#freeLink(call.received);
     if (link) {
-      link.begin(call, call.received);
+      link.begin(call);
     } else if (this.#waiting.length < this.#room(call.received)) {
       this.#waiting.push(call);
     } else {
       throw new Unavailable('the function is busy and its queue is full');
     }
-    this.#timer ??= setTimeout(() => this.#tick(), TICK);
+    this.#tickSoon();
   }
 
   /** Whether the call has not begun. */
@@ -229,7 +226,7 @@ class Pool {
     const now = performance.now();
     let link = this.#freeLink(now);
     while (link && this.#waiting.length) {
-      link.begin(this.#waiting.shift(), now);
+      link.begin(this.#waiting.shift());
       link = this.#freeLink(now);
     }
   }
@@ -258,20 +255,25 @@ class Pool {
   }
 
   #cancel(call) {
-    call.link?.cancel(call, performance.now());
+    call.link?.cancel(call);
     this.#watch();
   }
 
   /** Keep the sweep going while anything has a time limit. */
   #watch() {
     const lasting = this.#waiting.length || this.#links.some((link) => link.calls.size || !link.ready);
-    if (lasting || this.#lacking()) this.#timer ??= setTimeout(() => this.#tick(), TICK);
+    if (lasting || this.#lacking()) this.#tickSoon();
     else if (this.#links.length > 1) this.#trimmer ??= setTimeout(() => this.#trim(), IDLE_LIFE);
   }
 
   /** Tell those who wait for it that every call has its answer, or every worker its end. */
   #rest() {
     this.#around.onRest();
+  }
+
+  /** A sweep; what workers have said meanwhile is heard first, however late it is. */
+  #tickSoon() {
+    this.#timer ??= setTimeout(() => setImmediate(() => this.#tick()), TICK);
   }
 
   #tick() {
@@ -290,10 +292,11 @@ class Pool {
   }
 
   #tickLink(link, now) {
+    link.sweep();
     for (const call of [...link.calls.values()]) {
       if (!call.settled && now >= call.deadline) this.#expire(call, now);
     }
-    if (link.overdue(now)) this.#retire(link);
+    if (link.overdue) this.#retire(link);
     if (link.retiring && now >= link.killAt) link.process.kill();
     else if (link.retiring && !link.stopping && link.wanted === 0) this.#dismiss(link, now);
   }
@@ -323,7 +326,7 @@ class Pool {
     if (!this.ready || now < this.#respawnAt) return;
     const living = this.#links.filter((link) => !link.retiring);
     const room = living.length < Math.min(this.#settings.concurrency, MOST_WORKERS);
-    const stuck = living.every((link) => link.ready && link.stuck(now, GROW_AFTER));
+    const stuck = living.every((link) => link.ready && link.stuck);
     const short = this.#waiting.length > 0 && this.#running() < this.#settings.concurrency;
     if (living.length === 0 || (short && stuck && room)) {
       this.#adopt(new WorkerProcess(this.#settings));

@@ -8,7 +8,7 @@ const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 
-const { kinds, send } = require('./channel');
+const { Sender, kinds } = require('./channel');
 const { MIB } = require('./settings');
 
 const SCRIPT = path.join(__dirname, 'worker.js');
@@ -39,6 +39,7 @@ class WorkerProcess {
     this.socket = this.#child.stdio?.[3] ?? new net.Socket();
     if (this.#child.pid === undefined) this.socket.destroy();
     this.socket.on('error', () => {}); // its end is what counts, and 'close' tells
+    this.sender = new Sender(this.socket);
     if (settings !== null) this.load(settings);
   }
 
@@ -54,7 +55,8 @@ class WorkerProcess {
 
   /** Tell a generic worker what to load, and which variables to add to its environment. */
   load(settings, env = null) {
-    send(this.socket, [kinds.LOAD, settings, env]);
+    this.sender.send([kinds.LOAD, settings, env]);
+    this.sender.flush();
   }
 
   /** End the worker and every process that it started, at once. */

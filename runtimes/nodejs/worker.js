@@ -11,16 +11,20 @@
 const net = require('node:net');
 
 const { Call, SystemExit, running } = require('./call');
-const { DESCRIPTOR, Decoder, kinds, send } = require('./channel');
+const { DESCRIPTOR, Decoder, Sender, kinds } = require('./channel');
 const { contextOf } = require('./event');
 const { described, writeTrace } = require('./failure');
 const { endWithTheFront } = require('./lifeline');
 const { LoadError, load } = require('./load');
 
+/** A turn of so many milliseconds is one that others should not wait for. */
+const LONG_TURN = 10;
+
 const exit = process.exit.bind(process);
 
 class Worker {
   #socket = new net.Socket({ fd: DESCRIPTOR, readable: true, writable: true });
+  #sender = new Sender(this.#socket);
   #decoder = new Decoder();
   #calls = new Map();
   #shared = null;
@@ -34,9 +38,15 @@ class Worker {
     this.#socket.on('close', () => exit(0));
   }
 
-  /** Tell the front. */
+  /** Tell the front soon. */
   send(message, bytes) {
-    send(this.#socket, message, bytes);
+    this.#sender.send(message, bytes);
+  }
+
+  /** Tell it now, before the function runs on. */
+  sendNow(message, bytes) {
+    this.#sender.send(message, bytes);
+    this.#sender.flush();
   }
 
   /** The call has not ended in its first turn: tell the front as soon as the loop turns. */
@@ -53,6 +63,7 @@ class Worker {
     for (const call of this.#turns.splice(0)) {
       if (!call.answered) this.send([kinds.WAITS, call.id]);
     }
+    this.#sender.flush();
   }
 
   #take(message, bytes) {
@@ -77,19 +88,21 @@ class Worker {
       this.#shared = { run, settings, context: contextOf(settings), worker: this };
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
-      this.send([kinds.FAILED, error.message]);
+      this.sendNow([kinds.FAILED, error.message]);
       return;
     }
     this.#guard(settings.title);
-    this.send([kinds.READY, process.versions.node]);
+    this.sendNow([kinds.READY, process.versions.node]);
   }
 
   #begin([, id, method, target, headers, peer, deadline], bytes) {
     // a copy, or whoever keeps a small body keeps all that was read with it
     const sent = { method, target, headers, peer, body: Buffer.from(bytes) };
     const call = new Call(id, this.#shared, deadline);
+    const began = performance.now();
     this.#calls.set(id, call);
     call.begin(sent);
+    if (performance.now() - began >= LONG_TURN) this.send([kinds.LONG]);
   }
 
   /** Let failures beside a call's result fail that call, or nothing, instead of the process. */
