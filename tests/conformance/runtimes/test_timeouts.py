@@ -2,7 +2,7 @@
 
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -77,14 +77,14 @@ def test_other_calls_survive_a_stopped_one(launcher: Launcher, tmp_path: Path, w
 
 
 @pytest.mark.needs("async")
-def test_an_async_call_that_hangs_is_stopped_and_others_go_on(async_actor: Running) -> None:
-    pid = async_actor.act("count").json()["pid"]
-    with ThreadPoolExecutor(2) as pool:
-        hanging: Future[Answer] = pool.submit(async_actor.act, "hang")
-        sleeping = pool.submit(async_actor.act, "sleep", seconds=0.3)
+def test_an_async_call_that_hangs_is_stopped_and_others_go_on(launcher: Launcher) -> None:
+    with launcher.running("act_async") as server, ThreadPoolExecutor(2) as pool:
+        pid = server.act("count").json()["pid"]
+        hanging = pool.submit(server.call, "/?do=hang", headers=earlier(0.4))
+        sleeping = pool.submit(server.act, "sleep", seconds=0.9)
         assert hanging.result().status == 408
         assert sleeping.result().body == b"slept"
-    assert async_actor.act("count").json() == {"count": 2, "pid": pid}
+        assert server.act("count").json() == {"count": 2, "pid": pid}
 
 
 @pytest.mark.needs("async")
