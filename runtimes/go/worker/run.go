@@ -23,7 +23,7 @@ const descriptor = 3
 func Run[T any](
 	module, handler string, function func(functions.Event, functions.Context) (T, error),
 ) {
-	own, err := channelEnd()
+	own, sender, err := channelEnd()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "this is a function's worker: start the server beside it")
 		os.Exit(settings.BadConfiguration)
@@ -33,18 +33,32 @@ func Run[T any](
 		fmt.Fprintln(os.Stderr, err) // the front has read the same
 		os.Exit(settings.BadConfiguration)
 	}
-	w := newWorker(found, func(event functions.Event, context functions.Context) (any, error) {
-		return function(event, context)
-	})
+	w := &worker{
+		settings: found,
+		sender:   sender,
+		calls:    map[uint32]*call{},
+		function: func(event functions.Event, context functions.Context) (any, error) {
+			return function(event, context)
+		},
+	}
 	w.serve(own, module+"."+handler)
 	os.Exit(0)
 }
 
-func channelEnd() (net.Conn, error) {
+func channelEnd() (net.Conn, *channel.Sender, error) {
 	syscall.CloseOnExec(descriptor)
 	file := os.NewFile(descriptor, "channel")
 	defer file.Close()
-	return net.FileConn(file)
+	own, err := net.FileConn(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	unix, ok := own.(*net.UnixConn)
+	if !ok {
+		return nil, nil, fmt.Errorf("descriptor %d is no channel", descriptor)
+	}
+	sender, err := channel.NewSender(unix, false)
+	return own, sender, err
 }
 
 // worker holds the calls that run.
@@ -57,20 +71,8 @@ type worker struct {
 	calls map[uint32]*call
 }
 
-func newWorker(
-	found *settings.Settings, function func(functions.Event, functions.Context) (any, error),
-) *worker {
-	return &worker{
-		settings: found,
-		function: function,
-		sender:   channel.NewSender(),
-		calls:    map[uint32]*call{},
-	}
-}
-
 // serve says whether this is the function that is wanted, and answers until the channel closes.
 func (w *worker) serve(own net.Conn, builtFor string) {
-	go w.sender.Run(own)
 	if builtFor != w.settings.Function() {
 		w.sendText(channel.Failed, 0, fmt.Sprintf(
 			"loading %s: this program was built for %s: build it again",

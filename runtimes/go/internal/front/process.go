@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+
+	"tidegate.io/go/internal/channel"
 )
 
 // Program is the file beside the function that is its worker, built together with it.
@@ -18,7 +20,8 @@ const crashLimit = 1024
 // process is a worker's process and the front's end of its channel.
 type process struct {
 	command *exec.Cmd
-	channel net.Conn
+	channel *net.UnixConn
+	sender  *channel.Sender
 	crash   *os.File
 }
 
@@ -40,6 +43,10 @@ func startProcess(main MainThread, program string) (*process, error) {
 		return nil, fmt.Errorf("making a channel: %w", err)
 	}
 	defer theirs.Close()
+	sender, err := channel.NewSender(own, true)
+	if err != nil {
+		return nil, fmt.Errorf("making a channel: %w", err)
+	}
 	crashes, report, err := os.Pipe()
 	if err != nil {
 		own.Close()
@@ -56,10 +63,10 @@ func startProcess(main MainThread, program string) (*process, error) {
 		crashes.Close()
 		return nil, err
 	}
-	return &process{command, own, crashes}, nil
+	return &process{command, own, sender, crashes}, nil
 }
 
-func socketPair() (net.Conn, *os.File, error) {
+func socketPair() (*net.UnixConn, *os.File, error) {
 	syscall.ForkLock.RLock()
 	ends, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err == nil {
@@ -76,8 +83,9 @@ func socketPair() (net.Conn, *os.File, error) {
 	theirs := os.NewFile(uintptr(ends[1]), "channel")
 	if err != nil {
 		theirs.Close()
+		return nil, nil, err
 	}
-	return own, theirs, err
+	return own.(*net.UnixConn), theirs, nil
 }
 
 // kill ends the worker and every process that it has started, unless it has been reaped: the

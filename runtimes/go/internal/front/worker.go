@@ -22,9 +22,7 @@ type worker struct {
 }
 
 func newWorker(started *process) *worker {
-	w := &worker{process: started, sender: channel.NewSender(), calls: map[uint32]*call{}}
-	go w.sender.Run(started.channel)
-	return w
+	return &worker{process: started, sender: started.sender, calls: map[uint32]*call{}}
 }
 
 // wanted tells whether anyone waits for one of its calls.

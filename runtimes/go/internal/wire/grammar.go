@@ -21,20 +21,14 @@ func isAlphanumeric(b byte) bool {
 	return b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z'
 }
 
-func isToken(text string) bool  { return text != "" && consistsOf(text, &tokenBytes) }
-func isTarget(text string) bool { return text != "" && consistsOf(text, &targetBytes) }
-func isHost(text string) bool   { return consistsOf(text, &hostBytes) }
+type text interface{ ~string | ~[]byte }
 
-func isValue(text []byte) bool {
-	for _, b := range text {
-		if !valueBytes[b] {
-			return false
-		}
-	}
-	return true
-}
+func isToken[T text](text T) bool  { return len(text) > 0 && consistsOf(text, &tokenBytes) }
+func isTarget[T text](text T) bool { return len(text) > 0 && consistsOf(text, &targetBytes) }
+func isHost[T text](text T) bool   { return consistsOf(text, &hostBytes) }
+func isValue[T text](text T) bool  { return consistsOf(text, &valueBytes) }
 
-func consistsOf(text string, allowed *[256]bool) bool {
+func consistsOf[T text](text T, allowed *[256]bool) bool {
 	for i := range len(text) {
 		if !allowed[text[i]] {
 			return false
@@ -44,6 +38,4 @@ func consistsOf(text string, allowed *[256]bool) bool {
 }
 
 // IsHeader tells whether HTTP allows a header's name and value.
-func IsHeader(name, value string) bool {
-	return isToken(name) && consistsOf(value, &valueBytes)
-}
+func IsHeader(name, value string) bool { return isToken(name) && isValue(value) }

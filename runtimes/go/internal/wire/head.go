@@ -35,10 +35,9 @@ func refuse(status int, format string, arguments ...any) *Refusal {
 
 // head is what a request's head says about what follows it.
 type head struct {
-	minor         int // of the version, HTTP/1.x
-	seen          [len(once)]string
-	found         [len(once)]bool
-	expectsAnswer string
+	minor int // of the version, HTTP/1.x
+	seen  [len(once)]string
+	found [len(once)]bool
 }
 
 // once lists headers that must not be repeated; the order gives their places in head.seen.
@@ -91,7 +90,7 @@ func checkTarget(target string) *Refusal {
 			return refuse(http.StatusBadRequest, "the request target is not a path")
 		}
 	}
-	if _, err := url.ParseRequestURI(target); err != nil {
+	if _, err := url.ParseRequestURI(target); err != nil { // which net/http would refuse
 		return refuse(http.StatusBadRequest, "the request target cannot be decoded")
 	}
 	return nil
@@ -99,11 +98,11 @@ func checkTarget(target string) *Refusal {
 
 func (h *head) header(line []byte) *Refusal {
 	name, value, found := bytes.Cut(line, []byte(":"))
-	if !found || !isToken(string(name)) || !isValue(value) {
+	if !found || !isToken(name) || !isValue(value) {
 		return refuse(http.StatusBadRequest, "a header line is malformed")
 	}
 	for place, single := range once {
-		if !strings.EqualFold(string(name), single) {
+		if len(name) != len(single) || !strings.EqualFold(string(name), single) {
 			continue
 		}
 		if h.found[place] {
@@ -111,7 +110,7 @@ func (h *head) header(line []byte) *Refusal {
 		}
 		h.found[place], h.seen[place] = true, string(bytes.Trim(value, " \t"))
 	}
-	if strings.EqualFold(string(name), "expect") {
+	if len(name) == len("expect") && strings.EqualFold(string(name), "expect") {
 		return checkExpectation(string(bytes.Trim(value, " \t")))
 	}
 	return nil
