@@ -175,7 +175,8 @@ def translated(error: Exception, doing: str) -> GatewayError:
     match error:
         case TimeoutError():
             return SourceUnavailable(f"{doing}: no answer in time")
-        case OSError():
+        case OSError() if not isinstance(error, botocore.exceptions.BotoCoreError):
+            # A time-out of the client is an OSError as well, and nobody's mistake.
             return ConfigError(
                 f"{doing}: {error.strerror}: {error.filename}; correct AWS_WEB_IDENTITY_TOKEN_FILE"
             )

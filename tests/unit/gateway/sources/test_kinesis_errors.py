@@ -1,0 +1,23 @@
+"""What a client of AWS raised: for the user to mend, or for us to try again."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError, SSLError
+
+from gateway.errors import ConfigError, SourceUnavailable
+from gateway.sources.kinesis.aws import translated
+
+
+@pytest.mark.regression("botocore: a call that times out raises what is an OSError, too")
+@pytest.mark.parametrize("kind", [ConnectTimeoutError, ReadTimeoutError, SSLError])
+def test_an_endpoint_that_does_not_answer_is_no_mistake_of_the_user(kind: type[Exception]) -> None:
+    error = translated(kind(endpoint_url="https://kinesis", error="late"), "reading stream orders")
+    assert isinstance(error, SourceUnavailable)
+    assert "https://kinesis" in str(error)
+
+
+def test_a_token_that_cannot_be_read_is_named() -> None:
+    error = translated(FileNotFoundError(2, "No such file", "/token"), "finding out who we are")
+    assert isinstance(error, ConfigError)
+    assert "/token; correct AWS_WEB_IDENTITY_TOKEN_FILE" in str(error)
