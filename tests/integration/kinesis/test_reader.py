@@ -16,6 +16,7 @@ from tests.fakes.aws_proxy import AwsProxy
 from tests.fakes.kinesis_server import REGION, Operator
 from tests.support.intake import RecordingIntake
 from tests.support.kinesis import FAST, StreamOfTests
+from tests.support.kpl import aggregated
 from tests.support.load import Load
 
 SHARD = Shard("shardId-000000000000")
@@ -106,3 +107,16 @@ async def test_large_records_are_asked_for_in_small_numbers(
         assert len(one.intake.deliveries) <= before + 3
         await one.intake.until(8)
         one.intake.settle()
+
+
+async def test_records_with_many_events_pass_the_credit_by_the_rest_of_one(
+    stream: StreamOfTests, operator: Operator
+) -> None:
+    inner = [("k", b"%d" % number) for number in range(7)]
+    await operator.put(stream.name, [("k", aggregated(inner)) for _ in range(30)])
+    async with lone_reader(stream, credit=20) as one:
+        while len(one.intake.deliveries) < 30 * 7:
+            await one.intake.until(len(one.intake.deliveries) + 1)
+            assert len(one.intake.unsettled) < 20 + 7
+            one.intake.settle()
+        assert one.reader.idle

@@ -50,6 +50,33 @@ def test_credit_is_what_may_still_be_pushed() -> None:
     assert one.credit == 0
 
 
+def test_what_has_ended_keeps_its_place_until_it_is_written() -> None:
+    one = allowance()
+    take(one, 3)
+    assert not one.owe(3)
+    give_back(one, 3)
+    assert one.credit == 5
+    assert one.owe(1)
+    one.owe(-4)
+    assert one.credit == 8
+
+
+async def test_room_comes_when_what_has_ended_is_written() -> None:
+    one = allowance()
+    one.owe(8)
+    async with waiting(one):
+        one.owe(-1)
+
+
+def test_what_has_ended_keeps_its_place_also_when_the_budget_is_spent() -> None:
+    budget = Budget(100)
+    first, second = allowance(budget), allowance(budget)
+    take(first, 1)
+    assert second.credit == 1
+    second.owe(8)
+    assert second.credit == 0
+
+
 def test_bytes_and_the_budget_take_all_credit_away() -> None:
     budget = Budget(1000)
     first, second = allowance(budget), allowance(budget)
