@@ -17,11 +17,11 @@ from tests.faults.sizes import sizes_from
 
 
 class Brokers:
-    """Starts what is asked for first. With `cluster` Kafka has three nodes."""
+    """Starts what is asked for first. For a `long` form Kafka has three nodes."""
 
-    def __init__(self, folder: Path, *, cluster: bool) -> None:
+    def __init__(self, folder: Path, *, long: bool) -> None:
         self._folder = folder
-        self._cluster = cluster
+        self._long = long
         self._kafka: KafkaBroker | KafkaCluster | None = None
 
     async def feed(self, source: str, folder: Path, *, lasting: bool) -> Feed:
@@ -33,7 +33,7 @@ class Brokers:
             case "kafka":
                 one = KafkaFeed(await self._shared_kafka(lasting=lasting))
             case _:
-                one = KinesisFeed(folder)
+                one = KinesisFeed(folder, large=self._long)
         try:
             await one.open()
         except NotToBeHad as error:
@@ -52,7 +52,7 @@ class Brokers:
     def _make_kafka(self, missing: str) -> KafkaBroker | KafkaCluster:
         if missing:
             return TansuBroker(self._folder)
-        return KafkaCluster(self._folder) if self._cluster else ApacheKafka(self._folder)
+        return KafkaCluster(self._folder) if self._long else ApacheKafka(self._folder)
 
     async def close(self) -> None:
         """Stop what was started."""
@@ -62,6 +62,6 @@ class Brokers:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def brokers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Brokers]:
-    one = Brokers(tmp_path_factory.mktemp("kafka"), cluster=sizes_from(os.environ).long)
+    one = Brokers(tmp_path_factory.mktemp("kafka"), long=sizes_from(os.environ).long)
     yield one
     await one.close()

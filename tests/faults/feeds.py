@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaProducer
 from gateway.settings import KafkaSettings, KinesisSettings, NatsSettings, Settings
 from tests.fakes.kafka_broker import AdminClient, ApacheKafka, KafkaBroker, TansuBroker
 from tests.fakes.kafka_cluster import KafkaCluster
+from tests.fakes.kinesis_moto import MotoKinesis
 from tests.fakes.kinesis_server import REGION, KinesisServer
 from tests.fakes.nats_server import NatsServer
 from tests.faults.orders import Order
@@ -216,14 +217,15 @@ class KafkaFeed(Feed):
 
 class KinesisFeed(Feed):
     """A stream of four shards. Its emulator keeps all in memory, so it is the way there that is
-    cut; and it takes the longer to store a record, the more it has."""
+    cut; and it takes the longer for a record, the more it has. Moto takes less than the other."""
 
     kind = "KinesisTrigger"
-    most = 10_000
+    most = 100_000
     hand_over = 10.0
 
-    def __init__(self, folder: Path) -> None:
-        self._server = KinesisServer(folder / "kinesis")
+    def __init__(self, folder: Path, *, large: bool = False) -> None:
+        emulator = MotoKinesis if large else KinesisServer
+        self._server = emulator(folder / "kinesis")
         self._relay = Relay()
         self._leases = folder / "leases.sqlite"
 
