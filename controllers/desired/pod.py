@@ -66,6 +66,8 @@ def _container(plan: Blueprint) -> Object:
         "name": plan.name,
         **image,
         "ports": [{**named, "containerPort": plan.port, "protocol": "TCP"}],
+        # Why it could not start, such as an import that failed, is what its last lines say.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
             {"name": names.code_volume(plan.name), "mountPath": FUNCTION_FOLDER},
             {"name": names.scratch_volume(plan.name), "mountPath": "/tmp"},
