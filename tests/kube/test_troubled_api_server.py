@@ -17,7 +17,8 @@ from tests.fakes.kube_cluster import new_namespace
 from tests.fakes.kube_proxy import KubeProxy
 from tests.fakes.kube_server import KubeServer
 from tests.kube.every_object import HPA
-from tests.kube.troubles import TROUBLES, Scene, Trouble, printed
+from tests.kube.troubles import TROUBLES, Scene, Trouble
+from tests.lanes import NOTE
 from tests.support.cluster import (
     Replica,
     Stage,
@@ -64,11 +65,12 @@ async def namespace(admitting: KubeClient) -> str:
     return await new_namespace(admitting)
 
 
-def check(who: str, name: str, pace: list[int], most: int) -> None:
-    """Print the rates, and hold them to what they may be."""
-    printed(who, name, pace)
+def check(request: pytest.FixtureRequest, pace: list[int], most: int) -> None:
+    """Tell of the rates, and hold them to what they may be."""
+    trouble = request.node.callspec.id
+    request.node.user_properties.append((NOTE, f"{trouble}: requests per second {pace}"))
     assert max(pace) <= most
-    if name != "slow":
+    if trouble != "slow":
         assert pace[-1] <= most / 5
 
 
@@ -111,7 +113,7 @@ async def test_controllers_are_no_storm_and_lose_no_change(
             await _until_host(client, key, "two.example.com")
         await until_gone(client, HORIZONTAL_POD_AUTOSCALERS, scaled)
         await eventually(client, INGRESSES, ObjectKey(namespace, "made"))
-    check("controllers", request.node.callspec.id, pace, OF_CONTROLLERS)
+    check(request, pace, OF_CONTROLLERS)
 
 
 def _published(key: ObjectKey, host: str) -> dict[str, Any]:
@@ -192,7 +194,7 @@ async def test_a_gateway_is_no_storm_and_loses_no_change(
             for name in ("made", *(f"n-{one}" for one in names[:-1])):
                 await _answers(replica, f"/{namespace}/{name}", new)
             assert (await replica.call(f"/{namespace}/{names[-1]}"))[0] == 404
-    check("gateway", request.node.callspec.id, pace, OF_A_GATEWAY)
+    check(request, pace, OF_A_GATEWAY)
 
 
 def _routed(namespace: str, name: str, path: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -92,8 +91,3 @@ TROUBLES: dict[str, Trouble] = {
     "restarted": restarted,
     "compacted": compacted,
 }
-
-
-def printed(who: str, trouble: str, pace: list[int]) -> None:
-    """Print the requests of each second."""
-    sys.stdout.write(f"{who}, {trouble}: requests per second {pace}\n")
