@@ -115,7 +115,9 @@ class KubeClient:
             if token:
                 params["continue"] = token
             try:
-                answer = await self.transport.ask(Request(call, "GET", params))
+                answer = await self.transport.ask(
+                    Request(call, "GET", params, accept=selection.accept)
+                )
             except AnswerTooLarge:
                 if limit == 1:
                     raise
@@ -130,7 +132,8 @@ class KubeClient:
     async def version(self, selection: Selection) -> str:
         """Return the version that a list of `selection` would have now, without its objects."""
         params = {**selection.params(), "limit": "1"}
-        answer = await self.transport.ask(Request(selection.call("list"), "GET", params))
+        request = Request(selection.call("list"), "GET", params, accept=selection.accept)
+        answer = await self.transport.ask(request)
         version: str = answer["metadata"]["resourceVersion"]
         return version
 
@@ -152,7 +155,8 @@ class KubeClient:
             "timeoutSeconds": str(max(1, round(lasts))),
         }
         call = selection.call("watch")
-        async with self.transport.stream(Request(call, "GET", params)) as content:
+        request = Request(call, "GET", params, accept=selection.accept)
+        async with self.transport.stream(request) as content:
             yield Watch(call, content, self.transport.settings.silence, lasts)
 
     async def create(self, resource: Resource, obj: Object, subresource: str = "") -> Object:

@@ -7,18 +7,30 @@ from dataclasses import dataclass
 from tidegate.kube.call import Call
 from tidegate.kube.resources import Resource
 
+_METADATA = (
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Objects of one resource: of one namespace or of all, by labels and fields.
 
-    `labels` and `fields` are selectors as kubectl takes them, such as `app=a,tier!=b`.
+    `labels` and `fields` are selectors as kubectl takes them, such as `app=a,tier!=b`. Of
+    `metadata_only` the API server sends names, labels and annotations, and nothing else.
     """
 
     resource: Resource
     namespace: str = ""
     labels: str = ""
     fields: str = ""
+    metadata_only: bool = False
+
+    @property
+    def accept(self) -> str:
+        """What form of objects to ask for; empty for whole ones."""
+        return _METADATA if self.metadata_only else ""
 
     def call(self, verb: str) -> Call:
         """Return what to ask the API server for them."""

@@ -58,6 +58,8 @@ class Request:
     params: Mapping[str, str] = field(default_factory=dict)
     body: Object | None = None
     content_type: str = "application/json"
+    accept: str = ""
+    """Empty is JSON."""
 
 
 class Transport:
@@ -140,6 +142,8 @@ class Transport:
     async def _send(self, request: Request, token: str) -> aiohttp.ClientResponse:
         assert self._session is not None
         headers = {"authorization": f"Bearer {token}"} if token else {}
+        if request.accept:
+            headers["accept"] = request.accept
         if request.body is not None:
             headers["content-type"] = request.content_type
         return await self._session.request(
