@@ -33,7 +33,7 @@ async def prepared_command(
     build = Build(function, runtime, code, env)
     if runtime.language == "python":
         return await _python(build, around, show)
-    _require(runtime, function)
+    await asyncio.to_thread(_require, runtime, function)
     folder = await around.builds.folder(build, show)
     return _command(build, folder, await _program(runtime, around), runtime.env)
 
