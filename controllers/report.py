@@ -38,6 +38,10 @@ class Row:
     lag: int | None = None
     last_event: str = ""
     last_error: str = ""
+    parts: int | None = None
+    fired: str = ""
+    missing_secrets: tuple[str, ...] | None = None
+    """None: this replica has not looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,12 @@ class Report:
     lag: int | None = None
     last_event: str = ""
     last_error: str = ""
+    parts: int | None = None
+    """How many replicas can read at a time; None when no broker has told."""
+    fired: str = ""
+    """The last nominal time of a schedule; empty when there is none."""
+    missing_secrets: tuple[str, ...] | None = None
+    """Those that it names and that are not there; None when nobody has looked."""
 
     @property
     def is_running(self) -> bool:
@@ -63,14 +73,13 @@ class Report:
         """Whether something is in the way that will not pass by itself."""
         return self.reason in (*_STOPPED, "Parked", "BooksOff")
 
-    @property
-    def misses_secret(self) -> bool:
-        """Whether a Secret is what is in the way."""
-        return self.reason in _STOPPED and "secret" in self.trouble.lower()
-
     def says_more_than(self, other: Report | None) -> bool:
         """Whether this changes a condition, and not numbers alone."""
-        return other is None or (self.reason, self.replicas) != (other.reason, other.replicas)
+        return other is None or self._weighty != other._weighty
+
+    @property
+    def _weighty(self) -> tuple[object, ...]:
+        return self.reason, self.replicas, self.parts, self.missing_secrets
 
 
 def rows_of(body: bytes, most: int) -> list[Row]:
@@ -95,12 +104,22 @@ def _row(one: Mapping[str, Any]) -> Row:
         _number(one, "lagEvents"),
         _text(one, "lastEvent"),
         _text(one, "lastError"),
+        _number(one, "parts"),
+        _text(one, "lastScheduleTime"),
+        _names(one, "missingSecrets"),
     )
 
 
 def _text(one: Mapping[str, Any], field: str) -> str:
     value = one.get(field)
     return value[:1024] if isinstance(value, str) else ""
+
+
+def _names(one: Mapping[str, Any], field: str) -> tuple[str, ...] | None:
+    value = one.get(field)
+    if not isinstance(value, list):
+        return None
+    return tuple(each[:256] for each in value[:16] if isinstance(each, str))
 
 
 def _number(one: Mapping[str, Any], field: str) -> int | None:
@@ -128,7 +147,15 @@ def _summed(name: TriggerName, rows: list[Row], replicas: int) -> Report:
         _lag(name, rows),
         max(row.last_event for row in rows),
         next((row.last_error for row in rows if row.last_error), ""),
+        max((row.parts for row in rows if row.parts is not None), default=None),
+        max(row.fired for row in rows),
+        _missing(rows),
     )
+
+
+def _missing(rows: list[Row]) -> tuple[str, ...] | None:
+    told = [row.missing_secrets for row in rows if row.missing_secrets is not None]
+    return tuple(sorted({name for names in told for name in names})) if told else None
 
 
 def _state(rows: list[Row]) -> tuple[str, str]:

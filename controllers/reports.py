@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import aiohttp
+from yarl import URL
 
 from controllers.report import Report, Row, TriggerName, reports, rows_of
 from controllers.settings import ReportSettings
@@ -82,17 +83,33 @@ class GatewayReports:
     async def _ask(
         self, session: aiohttp.ClientSession, slots: asyncio.Semaphore, replica: str
     ) -> None:
-        settings = self._settings
+        rows: list[Row] = []
+        after: str | None = ""
         try:
-            async with slots, session.get(f"http://{replica}/subscriptions") as response:
-                response.raise_for_status()
-                body = await _bounded(response, settings.most_bytes)
-            rows = await asyncio.to_thread(rows_of, body, settings.most_rows)
+            while after is not None and len(rows) < self._settings.most_rows:
+                async with slots:
+                    body, after = await self._page(session, replica, after)
+                left = self._settings.most_rows - len(rows)
+                rows += await asyncio.to_thread(rows_of, body, left)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             self._missed(replica, error)
         else:
             self._silent.discard(replica)
             self._told[replica] = _Told(rows, time.monotonic())
+
+    async def _page(
+        self, session: aiohttp.ClientSession, replica: str, after: str
+    ) -> tuple[bytes, str | None]:
+        """Ask for the rows that follow the id `after`; return them, and the last id if there are
+        more."""
+        params = {"after": after} if after else {}
+        async with session.get(f"http://{replica}/subscriptions", params=params) as response:
+            response.raise_for_status()
+            body = await _bounded(response, self._settings.most_bytes)
+            link = response.links.get("next")
+        # Only the id is taken from it: a replica must not send us elsewhere.
+        following = None if link is None else link.get("url")
+        return body, following.query.get("after") if isinstance(following, URL) else None
 
     def _missed(self, replica: str, error: Exception) -> None:
         if replica not in self._silent:

@@ -49,7 +49,7 @@ class ReportSettings:
     """Replicas that are asked at a time."""
 
     most_bytes: int = 16 * 1024 * 1024
-    """Of one answer."""
+    """Of one answer, of which a replica with many subscriptions gives several."""
 
     most_rows: int = 20_000
     """Subscriptions of one replica."""

@@ -24,7 +24,7 @@ from gateway.http.endpoints import Endpoints, FunctionKey
 from gateway.http.server import Server
 from gateway.metrics import exposition
 from gateway.registry import build
-from gateway.server.admin import Admin
+from gateway.server.admin import Admin, Notes, nothing
 from gateway.server.ingress import Ingress
 from gateway.settings import LifecycleSettings, Settings
 from tidegate.api.subscription import Subscription
@@ -53,6 +53,9 @@ class Gateway:
         self.endpoints = Endpoints()
         self.withheld = False
         """Set while calls shall go to other replicas; those that come are taken all the same."""
+
+        self.notes: Notes = nothing
+        """See `Health.notes`."""
 
         self._settings = settings
         self._ledger = ledger

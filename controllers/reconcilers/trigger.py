@@ -16,10 +16,11 @@ from controllers.events import EventRecorder, EventType, Happening
 from controllers.finalizers import without_old_finalizers
 from controllers.reconcilers.judgement import ROUTE_TAKEN, Judgement, judged
 from controllers.reconcilers.neighbours import FunctionIndex
-from controllers.reconcilers.trigger_status import Made, Seen, trigger_status
+from controllers.reconcilers.trigger_status import Made, Need, Seen, trigger_status
 from controllers.report import TriggerName
 from controllers.reports import GatewayReports
 from controllers.status import StatusBoard
+from tidegate.api.http_trigger import HTTPTrigger
 from tidegate.api.kafka_trigger import KafkaTrigger
 from tidegate.api.kinds import Trigger
 from tidegate.api.kinesis_trigger import KinesisTrigger
@@ -161,10 +162,14 @@ class TriggerReconciler:
             await ports.recorder.record(obj, _happening(status))
 
 
-def _needs_secret(trigger: Trigger | None) -> bool:
-    """Return whether a gateway needs a Secret for it."""
-    brokers = KafkaTrigger | NATSTrigger | KinesisTrigger
-    return isinstance(trigger, brokers) and bool(trigger.spec.secret)
+def _needs_secret(trigger: Trigger | None) -> Need:
+    """Return for whom a trigger names Secrets."""
+    if isinstance(trigger, KafkaTrigger | NATSTrigger | KinesisTrigger):
+        return Need.GATEWAY if trigger.spec.secret else Need.NONE
+    if isinstance(trigger, HTTPTrigger) and trigger.spec.via == "gateway":
+        named = trigger.spec.tls_secret or trigger.spec.basic_auth_secret
+        return Need.INGRESS if named else Need.NONE
+    return Need.NONE
 
 
 def _happening(status: Object) -> Happening:

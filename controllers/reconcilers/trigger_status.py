@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 from controllers.conditions import READY, Condition, Truth, condition_in, stated
 from controllers.reconcilers.judgement import Judgement
@@ -20,7 +21,7 @@ _NOT_REPORTED = (
     "no replica of the gateway has told of it yet; if that lasts, look whether the gateway runs "
     "and whether its admin port can be reached"
 )
-_FROM_GATEWAYS = ("assignedReplicas", "lag", "lastEvent", "lastError")
+_FROM_GATEWAYS = ("assignedReplicas", "usableReplicas", "lag", "lastEvent", "lastError")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,17 @@ class Made:
     """Seconds until it should be looked at again."""
 
 
+class Need(Enum):
+    """Whether a trigger names Secrets, and for whom."""
+
+    NONE = "none"
+    GATEWAY = "gateway"
+    """Without it nothing is delivered."""
+
+    INGRESS = "ingress"
+    """Gateways may not be allowed to look; then nothing is said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What is known of one trigger."""
@@ -47,7 +59,7 @@ class Seen:
     """What gateways tell; None when none tells anything."""
     asked: bool = False
     """Whether gateways were asked since this process began; until then what was told stands."""
-    needs_secret: bool = False
+    needs_secret: Need = Need.NONE
 
 
 def trigger_status(trigger: Object, before: Object, seen: Seen, now: datetime) -> Object:
@@ -67,8 +79,9 @@ def _conditions(seen: Seen, before: Object) -> Iterator[Condition]:
     judgement = seen.judgement
     yield judgement.accepted
     yield judgement.function_found
-    if seen.needs_secret:
-        yield _secret_found(seen, before)
+    secret = _secret_found(seen, before)
+    if secret is not None:
+        yield secret
     yield from seen.made.conditions
     if judgement.is_accepted and seen.made.delivered:
         yield _delivering(seen, before)
@@ -83,17 +96,20 @@ def _ready(conditions: list[Condition]) -> Condition:
     return Condition(READY, Truth.TRUE, "Working")
 
 
-def _secret_found(seen: Seen, before: Object) -> Condition:
-    """The gateway reads the Secret; the controllers may not."""
-    report = seen.report
-    if report is None:
-        kept = None if seen.asked else _as_before(before, SECRET_FOUND)
-        return kept or Condition(SECRET_FOUND, Truth.UNKNOWN, "NotReported", _NOT_REPORTED)
-    if report.misses_secret:
-        return Condition(SECRET_FOUND, Truth.FALSE, "NotFound", report.trouble)
-    if report.is_running:
+def _secret_found(seen: Seen, before: Object) -> Condition | None:
+    """The gateway looks for Secrets; the controllers may not."""
+    if seen.needs_secret is Need.NONE:
+        return None
+    missing = None if seen.report is None else seen.report.missing_secrets
+    if missing:
+        message = f"there is no Secret {', '.join(missing)} in this namespace; create it"
+        return Condition(SECRET_FOUND, Truth.FALSE, "NotFound", message)
+    if missing is not None:
         return Condition(SECRET_FOUND, Truth.TRUE, "Found")
-    return Condition(SECRET_FOUND, Truth.UNKNOWN, report.reason, report.trouble)
+    kept = None if seen.asked and seen.report is None else _as_before(before, SECRET_FOUND)
+    if kept is not None or seen.needs_secret is Need.INGRESS:
+        return kept
+    return Condition(SECRET_FOUND, Truth.UNKNOWN, "NotReported", _NOT_REPORTED)
 
 
 def _delivering(seen: Seen, before: Object) -> Condition:
@@ -116,7 +132,8 @@ def _as_before(before: Object, kind: str) -> Condition | None:
 
 
 def _made(seen: Seen, before: Object) -> Object:
-    made, fired = seen.made, seen.made.fired or before.get("lastScheduleTime", "")
+    made, told = seen.made, "" if seen.report is None else seen.report.fired
+    fired = max(made.fired, told, before.get("lastScheduleTime", ""))
     url = made.url or ("" if seen.judgement.is_accepted else before.get("url", ""))
     return {
         **({"url": url} if url else {}),
@@ -131,6 +148,7 @@ def _told(seen: Seen, before: Object) -> Object:
     if report is None:
         return {name: before[name] for name in _FROM_GATEWAYS if name in before}
     known = {
+        "usableReplicas": report.parts or before.get("usableReplicas"),
         "lag": report.lag,
         "lastEvent": report.last_event or before.get("lastEvent"),
         "lastError": report.last_error or None,

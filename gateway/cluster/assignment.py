@@ -6,23 +6,27 @@ comes takes over only what it now runs, and of one that goes only its own part m
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from hashlib import blake2b
 
 from tidegate.api.subscription import (
     CronSchedule,
     HttpRoute,
+    KinesisStream,
     NatsSubject,
     Ordering,
     Subscription,
 )
 
 
-def wanted_replicas(subscription: Subscription, usual: int) -> int | None:
+def wanted_replicas(
+    subscription: Subscription, usual: int, usable: int | None = None
+) -> int | None:
     """Return how many replicas a subscription can use; None is all of them.
 
     Calls come to every replica. A cron time fires once, and a NATS consumer gives the messages of
-    one subject to all who ask, so order needs one reader. All else is shared by its broker.
+    one subject to all who ask, so order needs one reader. All else is shared by its broker, among
+    no more than `usable` replicas where that is known: one partition, or shard, has one reader.
     """
     match subscription.source:
         case HttpRoute():
@@ -31,7 +35,9 @@ def wanted_replicas(subscription: Subscription, usual: int) -> int | None:
             return 1
         case NatsSubject() if subscription.policy.ordering is not Ordering.NONE:
             return 1
-    return usual
+        case KinesisStream(shard=shard) if shard:
+            return 1
+    return usual if usable is None else min(usual, usable)
 
 
 def chosen(subject: str, replicas: Collection[str], count: int) -> frozenset[str]:
@@ -50,9 +56,12 @@ def _score(subject: str, replica: str) -> bytes:
 class Shares:
     """The part of one replica; remembers it while the replicas stay the same."""
 
-    def __init__(self, me: str, usual: int) -> None:
+    def __init__(
+        self, me: str, usual: int, usable: Callable[[Subscription], int | None] = lambda _: None
+    ) -> None:
         self._me = me
         self._usual = usual
+        self._usable = usable
         self._replicas: frozenset[str] = frozenset()
         self._mine: dict[tuple[str, int], bool] = {}
 
@@ -64,7 +73,7 @@ class Shares:
 
     def has(self, subscription: Subscription) -> bool:
         """Tell whether this replica runs `subscription`."""
-        count = wanted_replicas(subscription, self._usual)
+        count = wanted_replicas(subscription, self._usual, self._usable(subscription))
         if count is None:
             return True
         key = (subscription.id, count)

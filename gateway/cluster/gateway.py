@@ -17,17 +17,18 @@ from gateway.cluster.kinds import RESOURCES, kept_of
 from gateway.cluster.leftovers import Leftovers
 from gateway.cluster.membership import Membership
 from gateway.cluster.mended import Mended
+from gateway.cluster.named_secrets import NamedSecrets
 from gateway.cluster.secrets import ClusterSecrets
 from gateway.cluster.settings import ClusterSettings
 from gateway.cluster.slices import EndpointSlices, kept_of_slice
-from gateway.cluster.wanted import Name, Wanted
+from gateway.cluster.wanted import Name, Wanted, name_of
 from gateway.settings import Settings
 from gateway.stores.kubernetes_leases import KubernetesLeases
 from gateway.stores.kubernetes_ledger import KubernetesLedger
 from gateway.workers.fleet import Fleet
 from gateway.workers.messages import ClusterHome, Standing
 from gateway.workers.settings import FleetSettings
-from tidegate.api.subscription import HttpRoute
+from tidegate.api.subscription import HttpRoute, Subscription
 from tidegate.kube.client import KubeClient
 from tidegate.kube.errors import NotServed
 from tidegate.kube.reflector import Reflector
@@ -79,10 +80,12 @@ class ClusterGateway:
         self._ledger = KubernetesLedger(client, cluster.home, self.membership)
         self.gateway = self._make_gateway(settings, client, crew)
         self.gateway.withheld = True
+        self.gateway.notes = self._notes
         self._wanted = Wanted()
+        self._named = NamedSecrets(client)
         self._slices = EndpointSlices(self.gateway.endpoints)
         self._mended = Mended(self.gateway.endpoints, self.gateway.resume)
-        self._shares = Shares(self.membership.me, cluster.replicas_per_trigger)
+        self._shares = Shares(self.membership.me, cluster.replicas_per_trigger, self._wanted.usable)
         self._reflectors = self._make_reflectors(client)
         self._leftovers = Leftovers(client, cluster.home, self._follows)
         self._leaving = False
@@ -110,6 +113,7 @@ class ClusterGateway:
     def _works(self) -> Iterable[tuple[str, Coroutine[Any, Any, None]]]:
         yield "membership", self.membership.run()
         yield "secrets", self.secrets.run()
+        yield "names of secrets", self._named.run()
         yield "ledger", self._ledger.run()
         yield "objects", self._follow()
         if isinstance(self.gateway, Fleet):
@@ -155,6 +159,14 @@ class ClusterGateway:
         namespace = self._cluster.namespace
         elsewhere = bool(namespace) and trigger.namespace != namespace
         return elsewhere or self._wanted.knows(trigger)
+
+    def _notes(self, subscription: Subscription) -> Mapping[str, object]:
+        """Return what a report says beside the progress: whether its Secrets are there."""
+        if isinstance(subscription.source, HttpRoute):
+            missing = self._named.missing(name_of(subscription))
+        else:
+            missing = self.secrets.missing(subscription)
+        return {} if missing is None else {"missingSecrets": missing}
 
     def _is_first(self) -> bool:
         """Tell whether what one replica does for all is ours to do."""
@@ -221,6 +233,7 @@ class ClusterGateway:
         if self._leaving:
             mine = [one for one in mine if isinstance(one.source, HttpRoute)]
         self.secrets.need(mine)
+        self._named.need(self._wanted.named_secrets() if self._is_first() else {})
         prepared = (self.secrets.prepared(one) for one in mine)
         self.gateway.apply([one for one in prepared if one is not None])
 

@@ -17,10 +17,24 @@ RESOURCES: Mapping[str, Resource] = {
 """Our own kinds, by name."""
 
 
+USABLE = "usableReplicas"
+"""Field of a status: among how many replicas the broker can share a trigger."""
+
+
 def kept_of_trigger(obj: Object) -> Object:
-    """Return what matters of a trigger: all that its user wrote."""
-    lean(obj).pop("status", None)
+    """Return what matters of a trigger: all that its user wrote, and who can share it."""
+    usable = usable_replicas(lean(obj))
+    obj.pop("status", None)
+    if usable is not None:
+        obj["status"] = {USABLE: usable}
     return obj
+
+
+def usable_replicas(obj: Object) -> int | None:
+    """Return among how many replicas a trigger can be shared, as gateways told; None if unknown."""
+    status = obj.get("status")
+    usable = status.get(USABLE) if isinstance(status, dict) else None
+    return usable if isinstance(usable, int) and usable > 0 else None
 
 
 def kept_of_function(obj: Object) -> Object:

@@ -106,6 +106,14 @@ class ClusterSecrets:
             return None
         return versioned(subscription, followed.entries or {})
 
+    def missing(self, subscription: Subscription) -> list[str] | None:
+        """Return the Secret of a subscription if it is not there; None when that is not known."""
+        key = _key(subscription)
+        followed = None if key is None else self._followed.get(key)
+        if key is None or followed is None or not followed.reflector.synced.is_set():
+            return None
+        return [] if followed.entries is not None else [key.name]
+
     def read(self, namespace: str, name: str) -> Mapping[str, bytes]:
         """See `gateway.context.Secrets.read`."""
         followed = self._followed.get(ObjectKey(namespace, name))

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gateway.cluster.kinds import usable_replicas
 from tidegate.api.check import check
 from tidegate.api.cronjob_trigger import CronJobTrigger
 from tidegate.api.http_trigger import HTTPTrigger
@@ -54,6 +55,7 @@ class Wanted:
         self._wrong: dict[Name, Object] = {}
         self._routes: dict[Name, Written] = {}
         self._refused: dict[str, str] = {}
+        self._usable: dict[Name, int] = {}
         self._stale: set[str] = set()
         self._routes_changed = False
         self._found: dict[str, list[Subscription]] = {}
@@ -64,8 +66,10 @@ class Wanted:
         assert obj is not None
         name = Name(obj["kind"], *delta.key)
         if delta.new is None or "deletionTimestamp" in delta.new["metadata"]:
+            self._usable.pop(name, None)
             return self._remove(name)
-        return self._put(name, delta.new)
+        shared_anew = self._share(name, delta.new)
+        return self._put(name, delta.new) or shared_anew
 
     def subscriptions(self) -> list[Subscription]:
         """Return what shall run, in a stable order."""
@@ -76,9 +80,27 @@ class Wanted:
         self._stale.clear()
         return [one for name in sorted(self._found) for one in self._found[name]]
 
+    def named_secrets(self) -> dict[Name, tuple[str, ...]]:
+        """Return the Secrets that HTTPTriggers name for the ingress controller, where they do."""
+        found = {name: _secrets(written.resource) for name, written in self._routes.items()}
+        return {name: secrets for name, secrets in found.items() if secrets}
+
+    def usable(self, subscription: Subscription) -> int | None:
+        """Return how many replicas the broker's parts of a trigger let read; None if not known."""
+        return self._usable.get(name_of(subscription))
+
     def knows(self, name: Name) -> bool:
         """Tell whether there is such an object, whatever runs of it."""
         return name in self._wrong or name in self._written.get(name.namespace, {})
+
+    def _share(self, name: Name, obj: Object) -> bool:
+        """Note among how many replicas a trigger can be shared; tell whether that is news."""
+        usable, before = usable_replicas(obj), self._usable.get(name)
+        if usable is None:
+            self._usable.pop(name, None)
+        else:
+            self._usable[name] = usable
+        return usable != before
 
     def _remove(self, name: Name) -> bool:
         self._wrong.pop(name, None)
@@ -134,6 +156,17 @@ class Wanted:
             self._found.pop(namespace, None)
         if not self._written[namespace]:
             del self._written[namespace]
+
+
+def name_of(subscription: Subscription) -> Name:
+    """Return the name of its trigger."""
+    return Name(subscription.kind, subscription.namespace, subscription.trigger)
+
+
+def _secrets(resource: Resource) -> tuple[str, ...]:
+    assert isinstance(resource, HTTPTrigger)
+    named = (resource.spec.tls_secret, resource.spec.basic_auth_secret)
+    return tuple(dict.fromkeys(name for name in named if name))
 
 
 def _same(before: Object, now: Object) -> bool:

@@ -172,6 +172,13 @@ class Dispatcher:
         self._progress.lag_events = events
         self._progress.lag_seconds = seconds
 
+    def known(self, *, parts: int | None = None, fired: str | None = None) -> None:
+        """See `Intake.known`."""
+        if parts is not None:
+            self._progress.parts = parts
+        if fired is not None:
+            self._progress.fired = fired
+
     def uncommitted(self, change: int) -> bool:
         """See `Intake.uncommitted`."""
         allowance = self._held.allowance

@@ -102,6 +102,12 @@ class Progress:
     restarts: int = 0
     lag_events: int | None = None
     lag_seconds: float | None = None
+    parts: int | None = None
+    """How many readers get events at a time: partitions, or shards; None when not known."""
+
+    fired: str = ""
+    """The last nominal time of a schedule; empty when none has been yet, or it is no schedule."""
+
     last_received: float | None = None
     last_settled: float | None = None
     last_polled: float = 0.0

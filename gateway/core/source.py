@@ -53,6 +53,14 @@ class Intake(Protocol):
         """Say how far behind the source is, when it knows."""
         ...
 
+    def known(self, *, parts: int | None = None, fired: str | None = None) -> None:
+        """Say what else is known, where it is; what is left out stays.
+
+        `parts` is how many readers get events at a time: partitions, or shards. `fired` is the
+        last nominal time of a schedule, as RFC 3339.
+        """
+        ...
+
     def uncommitted(self, change: int) -> bool:
         """Say that so many more events have ended than their broker was told of; or fewer.
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import orjson
 from aiohttp import web
+from yarl import URL
 
 from gateway.core.progress import Progress, State
 from tidegate.api.subscription import Subscription
 
+MOST_ROWS = 1000
+"""Subscriptions in one answer; its header `Link` says where the next ones are, by their ids."""
+
 LONGEST_TEXT = 500
 """Characters of a sentence about one subscription: a report must not grow with an error."""
+
+
+Notes = Callable[[Subscription], Mapping[str, object]]
+"""What else is known of a subscription; who composes a gateway may know more than it does."""
 
 
 class Health(Protocol):
@@ -35,6 +43,16 @@ class Health(Protocol):
     def metrics(self) -> Callable[[], bytes]:
         """Read the metrics now; the result puts them in Prometheus's text format, in any thread."""
         ...
+
+    @property
+    def notes(self) -> Notes:
+        """What to say of a subscription beside its progress."""
+        ...
+
+
+def nothing(_: Subscription) -> Mapping[str, object]:
+    """Say nothing."""
+    return {}
 
 
 class Admin:
@@ -77,9 +95,17 @@ class Admin:
         body = await asyncio.to_thread(self._health.metrics())
         return web.Response(body=body, headers={"content-type": "text/plain; version=0.0.4"})
 
-    async def _subscriptions(self, _: web.Request) -> web.Response:
-        rows = [row(one, progress) for one, progress in self._health.subscriptions()]
-        return web.Response(body=orjson.dumps(rows), content_type="application/json")
+    async def _subscriptions(self, request: web.Request) -> web.Response:
+        after, notes = request.query.get("after", ""), self._health.notes
+        found = [each for each in self._health.subscriptions() if each[0].id > after]
+        found.sort(key=lambda each: each[0].id)
+        page, headers = found[:MOST_ROWS], {}
+        if len(found) > len(page):
+            following = URL("/subscriptions").with_query(after=page[-1][0].id)
+            headers["link"] = f'<{following}>; rel="next"'
+        rows = [{**row(one, progress), **notes(one)} for one, progress in page]
+        body = orjson.dumps(rows)
+        return web.Response(body=body, headers=headers, content_type="application/json")
 
 
 def row(subscription: Subscription, progress: Progress) -> dict[str, object]:
@@ -103,7 +129,9 @@ def row(subscription: Subscription, progress: Progress) -> dict[str, object]:
         "breaker": progress.breaker,
         "lagEvents": progress.lag_events,
         "lagSeconds": progress.lag_seconds,
+        "parts": progress.parts,
         "lastEvent": _moment(progress),
+        "lastScheduleTime": progress.fired or None,
         "lost": progress.lost,
         "restarts": progress.restarts,
         "lastError": _short(progress.last_error),

@@ -22,7 +22,7 @@ from gateway.errors import ConfigError
 from gateway.http.endpoints import Address, Endpoints, FunctionKey
 from gateway.http.routes import RouteTable
 from gateway.metrics import WorkerState, exposition
-from gateway.server.admin import Admin
+from gateway.server.admin import Admin, Notes, nothing
 from gateway.settings import Settings
 from gateway.stores.memory import MemoryLedger
 from gateway.stores.sqlite import SqliteLedger
@@ -56,6 +56,9 @@ class Fleet:
     ) -> None:
         self.withheld = False
         """See `Gateway.withheld`."""
+
+        self.notes: Notes = nothing
+        """See `Health.notes`."""
 
         self.accounts = Accounts()
         self.endpoints = PushedEndpoints(self._push)

@@ -143,6 +143,8 @@ _RULES: Mapping[str, Callable[[Sequence[Any]], Any]] = {
     "breaker": lambda values: min(values, key=BREAKERS.index),
     "lag_events": _greatest,
     "lag_seconds": _greatest,
+    "parts": _greatest,
+    "fired": max,
     "last_received": _greatest,
     "last_settled": _greatest,
     "last_polled": _known(min),

@@ -21,6 +21,8 @@ class RecordingIntake:
         self.gone = 0
         self.uncommitted_count = 0
         self.trouble = ""
+        self.parts: int | None = None
+        self.fired: str | None = None
         self.busy = False
         """Whether all that is unsettled is being worked on, and is not handed back."""
 
@@ -68,6 +70,11 @@ class RecordingIntake:
     def lag(self, events: int | None = None, seconds: float | None = None) -> None:
         """See `Intake.lag`."""
         self.behind, self.age = events, seconds
+
+    def known(self, *, parts: int | None = None, fired: str | None = None) -> None:
+        """See `Intake.known`."""
+        self.parts = self.parts if parts is None else parts
+        self.fired = self.fired if fired is None else fired
 
     def cancel(self, delivery: Delivery) -> None:
         """See `Intake.cancel`."""

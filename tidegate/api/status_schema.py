@@ -61,6 +61,7 @@ _TRIGGER: Final[Schema] = {
         "x-kubernetes-list-type": "atomic",
     },
     "assignedReplicas": _count("Replicas of the gateway that share the work."),
+    "usableReplicas": _count("Replicas among which the broker can share the events."),
     "lag": _count("Events that wait in the broker."),
     "lastEvent": _time("When an event came last."),
     "lastError": _text("What went wrong last."),

@@ -197,6 +197,7 @@ class CronSource:
             event = tick_event(self._subscription, nominal, self._now())
             delivery = Delivery(event, self._settled, position=nominal)
             self._unsettled[nominal] = delivery
+            intake.known(fired=rfc3339(nominal))
             intake.push([delivery])
         intake.polled()
 

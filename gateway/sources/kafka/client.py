@@ -105,6 +105,11 @@ class Client:
         """Return the partitions that are ours now."""
         return frozenset(self._consumer.assignment())
 
+    def partitions(self) -> int:
+        """Return how many partitions the topics have that the group reads; 0 when not known."""
+        found = map(self._consumer.partitions_for_topic, self._consumer.subscription())
+        return sum(len(each or ()) for each in found)
+
     async def committed(
         self, partitions: Sequence[TopicPartition]
     ) -> dict[TopicPartition, Commitment]:

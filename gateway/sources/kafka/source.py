@@ -130,6 +130,7 @@ class KafkaSource:
         self._silence.note(now, heard=heard)
         self._fetching = False
         intake.lag(assignment.behind(), assignment.age())
+        intake.known(parts=client.partitions() or None)
         assignment.note_attempts()
 
     async def _wait_for_room(self, intake: Intake) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import socket
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 
@@ -274,9 +275,16 @@ class KinesisSource:
                 self._drop(key)
                 self._discover_now.set()
         if self._group is not None:
-            if seeking and self._catalogue.has_news(await tenancy.seek(self._catalogue.keys)):
-                self._discover_now.set()
+            if seeking:
+                self._see(await tenancy.seek(self._catalogue.keys))
             self._start_readers(self._group)
+
+    def _see(self, leases: Sequence[Lease]) -> None:
+        """Note what the leases of all replicas say of the stream."""
+        if self._catalogue.has_news(leases):
+            self._discover_now.set()
+        unfinished = sum(not one.finished for one in leases)
+        self._intake.known(parts=unfinished or None)
 
     async def _hand_over(self, lease: Lease) -> None:
         """Read no more of a shard that another replica wants; let it go once nothing is in work.

@@ -133,6 +133,8 @@ async def test_what_a_gateway_tells_reaches_the_status(
         status = (await eventually(client, KAFKA, key, status__lag=5))["status"]
         assert status["lastEvent"] == "2026-01-01T00:00:00Z"
         assert (status["functions"], status["assignedReplicas"]) == (["stock"], 1)
+        rows[:] = [told(shop, parts=4)]
+        await eventually(client, KAFKA, key, status__usableReplicas=4)
         rows[:] = [told(shop, parked=3, lastError="the function answered 500")]
         said = await until_says(client, KAFKA, key, "Ready", "False", "Parked")
         assert "the function answered 500" in condition(said, "Delivering")["message"]
@@ -143,14 +145,47 @@ async def test_what_a_gateway_tells_reaches_the_status(
 async def test_a_missing_secret_is_a_condition_of_its_own(
     client: KubeClient, app: ControllerApp, shop: str, settings: ControllerSettings
 ) -> None:
-    rows = [told(shop, "BackingOff", reason=f"there is no Secret {shop}/login; create it")]
+    rows = [told(shop, "BackingOff", missingSecrets=["login"])]
     async with admin(rows) as port:
         where = slice_of(settings.lease.namespace, f"{NAME}-admin", "127.0.0.1", port)
         await client.create(ENDPOINT_SLICES, where)
         key = await feed(client, shop, secret="login")
-        await until_says(client, KAFKA, key, "SecretFound", "False", "NotFound")
-        rows[:] = [told(shop)]
+        said = await until_says(client, KAFKA, key, "SecretFound", "False", "NotFound")
+        assert "no Secret login" in condition(said, "SecretFound")["message"]
+        rows[:] = [told(shop, "BackingOff", missingSecrets=[], reason="its secret is refused")]
         await until_says(client, KAFKA, key, "SecretFound", "True", "Found")
+
+
+async def test_a_secret_for_the_ingress_is_a_condition_once_a_gateway_has_looked(
+    client: KubeClient, app: ControllerApp, shop: str, settings: ControllerSettings
+) -> None:
+    key = ObjectKey(shop, "orders")
+    rows = [told(shop, kind="HTTPTrigger")]
+    async with admin(rows) as port:
+        where = slice_of(settings.lease.namespace, f"{NAME}-admin", "127.0.0.1", port)
+        await client.create(ENDPOINT_SLICES, where)
+        spec = {"function-name": "stock", "host-name": "a.example.com", "tls-secret": "cert"}
+        await write(client, HTTP, key, spec=spec)
+        said = await until_says(client, HTTP, key, "Delivering", "True", "Running")
+        assert condition(said, "SecretFound") == {}
+        rows[:] = [told(shop, kind="HTTPTrigger", missingSecrets=["cert"])]
+        await until_says(client, HTTP, key, "SecretFound", "False", "NotFound")
+        rows[:] = [told(shop, kind="HTTPTrigger", missingSecrets=[])]
+        await until_says(client, HTTP, key, "SecretFound", "True", "Found")
+
+
+async def test_what_a_schedule_fired_last_is_in_the_status(
+    client: KubeClient, app: ControllerApp, shop: str, settings: ControllerSettings
+) -> None:
+    key, fired = ObjectKey(shop, "orders"), "2026-01-01T00:05:00Z"
+    rows = [told(shop, kind="CronJobTrigger", lastScheduleTime=fired)]
+    async with admin(rows) as port:
+        where = slice_of(settings.lease.namespace, f"{NAME}-admin", "127.0.0.1", port)
+        await client.create(ENDPOINT_SLICES, where)
+        await write(client, CRON, key, spec={"function-name": "stock", "schedule": "@hourly"})
+        await eventually(client, CRON, key, status__lastScheduleTime=fired)
+        rows[:] = [told(shop, kind="CronJobTrigger", lagEvents=1)]
+        await eventually(client, CRON, key, status__lag=1, status__lastScheduleTime=fired)
 
 
 async def test_a_new_leader_forgets_nothing_that_was_told(

@@ -13,6 +13,7 @@ from tidegate.api.subscription import (
     DeliveryPolicy,
     HttpRoute,
     KafkaTopic,
+    KinesisStream,
     NatsSubject,
     Ordering,
     SourceSpec,
@@ -78,6 +79,19 @@ def test_each_source_runs_in_as_many_replicas_as_it_can_use() -> None:
     nats = NatsSubject("s", "q")
     assert wanted_replicas(subscription(nats), 2) == 2
     assert wanted_replicas(subscription(nats, Ordering.KEY), 2) == 1
+    one_shard = KinesisStream("s", "eu-west-1", shard="shardId-000000000000")
+    assert wanted_replicas(subscription(one_shard), 2) == 1
+
+
+def test_no_more_replicas_read_than_there_are_partitions() -> None:
+    topic = subscription(KafkaTopic("t", "g"))
+    assert [wanted_replicas(topic, 3, usable) for usable in (None, 1, 2, 8)] == [3, 1, 2, 3]
+    parts: dict[str, int] = {}
+    shares = Shares("a", 2, lambda one: parts.get(one.id))
+    shares.among(frozenset({"a", "b"}))
+    assert shares.has(topic)
+    parts[topic.id] = 1
+    assert shares.has(topic) is (chosen(topic.id, {"a", "b"}, 1) == {"a"})
 
 
 def test_what_a_replica_runs_follows_who_else_lives() -> None:

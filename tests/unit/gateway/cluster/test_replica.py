@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from controllers.report import TriggerName
+from controllers.reports import GatewayReports
 from gateway.cluster.kinds import RESOURCES
 from gateway.core.progress import State
 from gateway.errors import ConfigError
@@ -205,3 +208,51 @@ async def test_a_replica_that_goes_answers_until_nobody_calls_it(
         assert not await one.ready()
         assert (await one.call("/hello"))[0] == 200
         await until(lambda: len(two.names()) == 9 and two.all_running(), PATIENCE)
+
+
+async def rows(replica: Replica) -> list[dict[str, Any]]:
+    """Return what the replica reports."""
+    url = f"http://127.0.0.1:{replica.gateway.admin_port}/subscriptions"
+    async with replica.session.get(url) as response:
+        found: list[dict[str, Any]] = await response.json()
+        return found
+
+
+async def until_missing(replica: Replica, *wanted: object) -> None:
+    """Return once the only trigger is reported with these missing Secrets."""
+    async with asyncio.timeout(PATIENCE):
+        while [one.get("missingSecrets") for one in await rows(replica)] != list(wanted):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("kind", ["NATSTrigger", "HTTPTrigger"])
+async def test_a_report_says_which_secrets_are_not_there(
+    stage: Stage, replica: Replica, kind: str
+) -> None:
+    names = {"host-name": "a.example.com", "tls-secret": "login"}
+    http = http_trigger("default", "orders", "hello", path="/hello", **names)
+    trigger = nats_trigger("login") if kind == "NATSTrigger" else http
+    await stage.apply(function("default", "hello", function="hello"), trigger)
+    await until_missing(replica, ["login"])
+    await stage.apply(secret("default", "login", token="first"))
+    await until_missing(replica, [])
+    await stage.delete(trigger)
+    await replica.until_runs()
+
+
+async def test_one_answer_has_a_bounded_number_of_subscriptions(
+    stage: Stage, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.server.admin.MOST_ROWS", 2)
+    names = [f"web-{number}" for number in range(5)]
+    await stage.apply(*(http_trigger("default", one, "hello", path=one) for one in names))
+    await replica.until_runs(*names)
+    found: list[TriggerName] = []
+    address = f"127.0.0.1:{replica.gateway.admin_port}"
+    reports = GatewayReports(lambda: [address])
+    reports.subscribe(found.append, lambda: None)
+    task = asyncio.create_task(reports.run(), name="reports of a test")
+    await until(lambda: reports.asked, PATIENCE)
+    task.cancel()
+    assert sorted(one.key.name for one in found) == names
+    assert len(await rows(replica)) == 2

@@ -150,3 +150,27 @@ def test_times_that_a_cron_job_fires_are_not_fired_here(cluster: Cluster) -> Non
     assert cluster.runs() == ["tick>hello"]
     cluster.apply(custom("CronJobTrigger", "shop", "tick", spec | {"mode": "cronjob"}))
     assert cluster.runs() == []
+
+
+def test_how_many_replicas_can_share_a_trigger_is_told_by_its_status() -> None:
+    cluster = Cluster()
+    spec = {"topic": "orders", "functionSelector": {"matchLabels": {"app": "shop"}}}
+    trigger = custom("KafkaTrigger", "default", "orders", spec)
+    cluster.apply(function("default", "stock", app="shop"))
+    assert cluster.apply(trigger)
+    (one,) = cluster.wanted.subscriptions()
+    assert cluster.wanted.usable(one) is None
+    assert cluster.apply({**trigger, "status": {"usableReplicas": 3, "lag": 5}})
+    assert cluster.wanted.usable(one) == 3
+    assert not cluster.apply({**trigger, "status": {"usableReplicas": 3, "lag": 6}})
+    assert cluster.wanted.subscriptions() == [one]
+
+
+def test_secrets_of_an_ingress_are_those_that_http_triggers_name() -> None:
+    cluster = Cluster()
+    cluster.apply(function("default", "hello"))
+    cluster.apply(http_trigger("default", "plain", "hello"))
+    tls = {"host-name": "a.example.com", "tls-secret": "cert", "basic-auth-secret": "users"}
+    cluster.apply(http_trigger("default", "tls", "hello", gateway="nginx", **tls))
+    (found,) = cluster.wanted.named_secrets().values()
+    assert found == ("cert", "users")

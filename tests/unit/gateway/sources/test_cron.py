@@ -38,8 +38,12 @@ class RecordingIntake:
     def __init__(self, credit: int = 1000, auto: Outcome | None = None) -> None:
         self.credit = credit
         self.taken: list[Delivery] = []
+        self.fired: str | None = None
         self._auto = auto
         self._room = asyncio.Event()
+
+    def known(self, *, parts: int | None = None, fired: str | None = None) -> None:
+        self.fired = fired
 
     def push(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
@@ -131,6 +135,7 @@ async def test_a_tick_comes_at_each_nominal_time() -> None:
     async with running(clock, intake, MemoryLedger(), subscription("*/5 * * * *")):
         await clock.pass_time(timedelta(minutes=16))
     assert intake.subjects == ["12:05", "12:10", "12:15"]
+    assert intake.fired is not None and intake.fired.endswith("T12:15:00Z")
 
 
 async def test_a_tick_tells_its_nominal_and_its_actual_time() -> None:
