@@ -31,7 +31,9 @@ BARE = Path(__file__).parent / "bare"
 BARE_SERVERS: Mapping[str, tuple[str, ...]] = {
     "python": (sys.executable, str(BARE / "python.py")),
     "ruby": ("ruby", "--disable-gems", str(BARE / "ruby.rb")),
+    "java": ("java", str(BARE / "java.java")),
     "php": ("php", str(BARE / "php.php")),
+    "nodejs": ("node", str(BARE / "nodejs.js")),
 }
 """By lane; one that is not here is measured alone."""
 

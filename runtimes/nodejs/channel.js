@@ -3,7 +3,7 @@
 /**
  * The messages between the front and a worker, over a socket pair: a list in JSON, and bytes.
  *
- *     front -> worker   [LOAD, settings, env or null]
+ *     front -> worker   [LOAD, settings, { env, folder } or null]
  *                       [CALL, id, method, target, headers, peer, deadline]  + the body
  *                       [MORE, id]      one more chunk may come
  *                       [CANCEL, id]    stop the call; its last message is still awaited

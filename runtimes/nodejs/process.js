@@ -53,9 +53,9 @@ class WorkerProcess {
     return this.#ending;
   }
 
-  /** Tell a generic worker what to load, and which variables to add to its environment. */
-  load(settings, env = null) {
-    this.sender.send([kinds.LOAD, settings, env]);
+  /** Tell it what to load; a generic worker also which environment and folder to take. */
+  load(settings, told = null) {
+    this.sender.send([kinds.LOAD, settings, told]);
     this.sender.flush();
   }
 

@@ -12,6 +12,7 @@ const net = require('node:net');
 
 const { Call, SystemExit, running } = require('./call');
 const { DESCRIPTOR, Decoder, Sender, kinds } = require('./channel');
+const { become } = require('./environment');
 const { contextOf } = require('./event');
 const { described, writeTrace } = require('./failure');
 const { endWithTheFront } = require('./lifeline');
@@ -81,8 +82,8 @@ class Worker {
     }
   }
 
-  async #load(settings, env) {
-    if (env) Object.assign(process.env, env);
+  async #load(settings, told) {
+    if (told) become(told);
     try {
       const run = await load(settings);
       this.#shared = { run, settings, context: contextOf(settings), worker: this };

@@ -147,6 +147,7 @@ NODEJS = Lane(
     ".js",
     failure="TypeError: the reason",
     cannot=frozenset(("fork", "unwind")),
+    warms=True,
 )
 
 GO = Lane(
