@@ -121,7 +121,7 @@ module Tidegate
     end
 
     def read
-      data = @socket.read_nonblock(READ_SIZE, exception: false)
+      data = @socket.read_nonblock(READ_SIZE, @reactor.scratch, exception: false)
       case data
       when :wait_readable then nil
       when nil then ended

@@ -5,7 +5,11 @@ module Tidegate
   class Reactor
     Timer = Struct.new(:at, :action)
 
+    # Where streams are read into: memory of its own for each read would cost more than the read.
+    attr_reader :scratch
+
     def initialize
+      @scratch = String.new
       @readers = {}.compare_by_identity
       @writers = {}.compare_by_identity
       @timers = []

@@ -51,6 +51,7 @@ module Tidegate
       @context = Event.context(settings)
       @decoder = Channel::Decoder.new
       @inbox = []
+      @scratch = String.new
       @pid = Process.pid
       @interruptible = @started = false
       @signals = @cancels = 0
@@ -192,7 +193,7 @@ module Tidegate
 
     # The next message; nil when the front has closed the channel.
     def receive
-      @inbox.concat(@decoder.feed(@socket.readpartial(READ_SIZE))) while @inbox.empty?
+      @inbox.concat(@decoder.feed(@socket.readpartial(READ_SIZE, @scratch))) while @inbox.empty?
       message = @inbox.shift
       @cancels += 1 if message.first == Channel::CANCEL
       message

@@ -105,7 +105,7 @@ module Tidegate
     private
 
     def read
-      data = @process.socket.read_nonblock(READ_SIZE, exception: false)
+      data = @process.socket.read_nonblock(READ_SIZE, @reactor.scratch, exception: false)
       return if data == :wait_readable
       return detach if data.nil? # the process has ended or is about to: it is reaped
 
