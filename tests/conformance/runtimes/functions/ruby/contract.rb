@@ -155,7 +155,8 @@ ACTS = {
   "swallow" => method(:swallow),
   "exit" => ->(_) { exit 7 },
   "die" => ->(_) { exit! 7 },
-  "crash" => ->(_) { Process.kill(:SEGV, Process.pid) && sleep },
+  # Not SEGV: Ruby writes pages about itself before it ends.
+  "crash" => ->(_) { Process.kill(:ABRT, Process.pid) && sleep },
   "fork" => method(:split),
   "chatter" => method(:chatter),
   "meet" => method(:meet),
