@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from controllers.admin import Admin
+from controllers.config_place import config_place, home_of
 from controllers.config_watch import ConfigWatch
 from controllers.core.controller import Controller
 from controllers.core.workqueue import WorkQueue
@@ -71,7 +72,7 @@ class ControllerApp:
         self._settings = settings
         self._access = access
         self._around = around or Surroundings()
-        self._config = ConfigWatch(_key(settings.config.namespace, settings.config.name, access))
+        self._config = ConfigWatch(home_of(settings, access))
         self._trouble = ""
         self._registrations: list[Registration] = []
         self._running: dict[str, Controller] = {}
@@ -138,9 +139,10 @@ class ControllerApp:
 
     async def _load_config(self, client: KubeClient) -> None:
         """Read the configuration; it says which namespace to watch."""
-        backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
+        backoff, home = Backoff(_FIRST_WAIT, _LONGEST_WAIT), home_of(self._settings, self._access)
         while True:
             try:
+                self._config = ConfigWatch(await config_place(client, self._settings, home))
                 return await self._config.load(client)
             except KubeError as error:
                 # Rights are granted, and tokens renewed, while we wait.

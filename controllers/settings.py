@@ -12,10 +12,12 @@ class ConfigSettings:
     """Where the ConfigMap with what counts for all functions is."""
 
     namespace: str = ""
-    """Empty is the namespace that the controller runs in."""
+    """Empty is what the definition of Functions says, as Kubeless had it there: its annotation
+    `kubeless.io/namespace`. Without one it is the namespace that the controller runs in."""
 
-    name: str = "kubeless-config"
-    """As Kubeless named it."""
+    name: str = ""
+    """Empty is the annotation `kubeless.io/config`, or else `kubeless-config`. A controller of one
+    namespace does not look at the definition, which is the whole cluster's."""
 
     spread: float = 30.0
     """Over so long the functions are looked at again when it changes: a new image in it rolls all

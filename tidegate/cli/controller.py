@@ -53,7 +53,7 @@ def controller(
         typer.Option(
             envvar="KUBELESS_NAMESPACE",
             metavar="NAME",
-            help="Where the configuration is. Default where the Lease is.",
+            help="Where the configuration is. Default see docs/functions-on-kubernetes.md.",
         ),
     ] = "",
     config: Annotated[
@@ -61,7 +61,7 @@ def controller(
         typer.Option(
             envvar="KUBELESS_CONFIG", metavar="NAME", help="The ConfigMap with the configuration."
         ),
-    ] = "kubeless-config",
+    ] = "",
     gateway_namespace: Annotated[
         str,
         typer.Option(
@@ -131,7 +131,7 @@ def controller(
     settings = ControllerSettings(
         functions_namespace=namespace,
         workers=workers,
-        config=ConfigSettings(config_namespace or home, config),
+        config=ConfigSettings(config_namespace, config),
         lease=LeaseSettings(home, lease, ElectorSettings.lasting(lease_duration)),
         admin=ControllerAdminSettings(host, admin_port),
         gateway=GatewaySettings(

@@ -10,6 +10,7 @@ import pytest
 
 from controllers.app import ControllerApp
 from controllers.reconcilers.function import FUNCTIONS
+from controllers.settings import ConfigSettings
 from tests.fakes.kube_cluster import config_map, memory_server, new_namespace
 from tests.fakes.kube_memory import KubeMemory
 from tests.support.controllers import (
@@ -23,9 +24,10 @@ from tests.support.controllers import (
     settled,
     surroundings,
 )
+from tidegate.api.crds import definition
 from tidegate.kube.client import KubeClient
 from tidegate.kube.objects import ObjectKey
-from tidegate.kube.resources import CONFIG_MAPS, DEPLOYMENTS
+from tidegate.kube.resources import CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, DEPLOYMENTS
 
 
 @pytest.fixture
@@ -54,6 +56,30 @@ async def test_functions_of_every_namespace_run_unless_one_is_named(
     await client.delete(CONFIG_MAPS, ObjectKey(home, "kubeless-config"))
     async with controllers(memory.access(), settings):
         await eventually(client, DEPLOYMENTS, ObjectKey(other, "hello"))
+
+
+async def test_the_configuration_is_where_the_definition_of_functions_says(
+    memory: KubeMemory, client: KubeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    home, old, shop, other = [await new_namespace(client) for _ in range(4)]
+    for namespace in (shop, other):
+        await client.create(FUNCTIONS, function_object(namespace))
+    annotations = {"kubeless.io/namespace": old, "kubeless.io/config": "settings"}
+    defined = definition("Function")
+    defined["metadata"]["annotations"] = annotations
+    await client.apply(CUSTOM_RESOURCE_DEFINITIONS, defined)
+    given = controller_settings(home)
+    settings = replace(given, functions_namespace="", config=ConfigSettings())
+    async with controllers(memory.access(), settings):
+        await eventually(client, DEPLOYMENTS, ObjectKey(other, "hello"))
+    assert f"ConfigMap {old}/settings: named by functions.kubeless.io, and not there" in caplog.text
+    await client.delete(DEPLOYMENTS, ObjectKey(other, "hello"))
+    made = config_map(old, "settings", **{"functions-namespace": shop})
+    await client.apply(CONFIG_MAPS, made, force=True)
+    async with controllers(memory.access(), settings) as app:
+        await eventually(client, DEPLOYMENTS, ObjectKey(shop, "hello"))
+        await settled(app)
+        assert await found(client, DEPLOYMENTS, ObjectKey(other, "hello")) is None
 
 
 async def test_a_change_of_the_namespace_ends_the_run_so_that_another_begins(

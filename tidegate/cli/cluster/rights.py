@@ -17,12 +17,13 @@ SUBJECT_ACCESS_REVIEWS = Resource(
 
 @dataclass(frozen=True, slots=True, order=True)
 class Grant:
-    """One verb on one resource; an empty `namespace` means all of them."""
+    """One verb on one resource; an empty `namespace` or `name` means all of them."""
 
     group: str
     resource: str
     verb: str
     namespace: str = ""
+    name: str = ""
 
     def __str__(self) -> str:
         name = f"{self.resource}.{self.group}" if self.group else self.resource
@@ -44,7 +45,8 @@ def _of_rule(rule: Object, namespace: str) -> Iterator[Grant]:
     for group in rule["apiGroups"]:
         for resource in rule["resources"]:
             for verb in rule["verbs"]:
-                yield Grant(group, resource, verb, namespace)
+                for name in rule.get("resourceNames", ("",)):
+                    yield Grant(group, resource, verb, namespace, name)
 
 
 async def is_granted(client: KubeClient, account: ObjectKey, grant: Grant) -> bool:
@@ -56,6 +58,7 @@ async def is_granted(client: KubeClient, account: ObjectKey, grant: Grant) -> bo
         "subresource": subresource,
         "verb": grant.verb,
         "namespace": grant.namespace,
+        "name": grant.name,
     }
     review: Object = {
         "metadata": {},
