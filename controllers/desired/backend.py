@@ -38,13 +38,18 @@ class Front:
         return f"http://{self.service}.{self.namespace}.svc:{self.port}"
 
 
-def mirrored_service(front: Front, namespace: str) -> Object:
-    """Return the Service by which `namespace` reaches the gateway."""
+def mirrored_service(front: Front, namespace: str, owners: Iterable[Object] = ()) -> Object:
+    """Return the Service by which `namespace` reaches the gateway.
+
+    It belongs to all of `owners`, references to triggers: with the last one it goes, whether or
+    not a controller is there to remove it.
+    """
     port = {"name": "http", "port": front.port, "targetPort": front.port, "protocol": "TCP"}
+    metadata: Object = {"name": front.service, "namespace": namespace, "labels": dict(_LABELS)}
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": front.service, "namespace": namespace, "labels": dict(_LABELS)},
+        "metadata": {**metadata, "ownerReferences": list(owners)},
         "spec": {"type": "ClusterIP", "ports": [port]},
     }
 

@@ -19,9 +19,12 @@ from controllers.reconcilers.trigger_status import PUBLISHED
 from tidegate.api.function import dig
 from tidegate.kube.client import Deletion, KubeClient
 from tidegate.kube.errors import Conflict, NotFound
-from tidegate.kube.objects import Object, ObjectKey, key_of, uid_of
+from tidegate.kube.objects import Object, ObjectKey, key_of, owner_reference, uid_of
 from tidegate.kube.resources import ENDPOINT_SLICES, SERVICES, Resource
 from tidegate.kube.store import Delta, Store
+
+MOST_OWNERS = 100
+"""References of one mirror to triggers; a new one is made should all of these go before others."""
 
 
 def mirror_trouble(services: Store, front: Front, namespace: str) -> Condition | None:
@@ -35,18 +38,41 @@ def mirror_trouble(services: Store, front: Front, namespace: str) -> Condition |
     return Condition(PUBLISHED, Truth.UNKNOWN, "NoBackend", message)
 
 
+def _reference(trigger: Object) -> Object:
+    """Return a reference that keeps nobody from deleting the trigger."""
+    reference = owner_reference(trigger)
+    return {name: reference[name] for name in ("apiVersion", "kind", "name", "uid")}
+
+
+def _age(each: tuple[str, Object]) -> tuple[str, str]:
+    born, reference = each
+    return born, reference["name"]
+
+
 class MirrorIndex:
     """Which namespaces have HTTPTriggers that the gateway serves."""
 
     def __init__(self, front: Front) -> None:
         self._front = front
         self._tagged = Tagged()
+        self._triggers: dict[ObjectKey, tuple[str, Object]] = {}
 
     def take(self, delta: Delta) -> None:
         """Take one change of an HTTPTrigger in."""
         served = delta.new is not None and dig(delta.new.get("spec"), "via") != "function"
         tags: list[Tag] = [("in", delta.key.namespace)] if served else []
         self._tagged.put(delta.key, tags)
+        if served and delta.new is not None:
+            born = str(delta.new["metadata"].get("creationTimestamp") or "")
+            self._triggers[delta.key] = (born, _reference(delta.new))
+        else:
+            self._triggers.pop(delta.key, None)
+
+    def owners(self, namespace: str) -> list[Object]:
+        """Return references to those that are served there, the oldest first, bounded."""
+        keys = self._tagged.having(("in", namespace))
+        found = sorted((self._triggers[key] for key in keys), key=_age)
+        return [reference for _, reference in found[:MOST_OWNERS]]
 
     def wants(self, namespace: str) -> bool:
         """Return whether a mirror is needed there."""
@@ -100,7 +126,8 @@ class MirrorReconciler:
         """Return the mirror's Service, made where it is not as it should be; None when another
         one has its name, which its triggers tell."""
         ports = self._ports
-        wanted = drift.stamped(mirrored_service(ports.front, key.namespace))
+        owners = ports.index.owners(key.namespace)
+        wanted = drift.stamped(mirrored_service(ports.front, key.namespace, owners))
         live = ports.services.get(key)
         if live is None:
             live = await ports.client.find(SERVICES, key)

@@ -43,6 +43,7 @@ from tidegate.kube.resources import (
     SERVICES,
 )
 
+OTHER: Object = {"function-name": "hello", "path": "other"}
 pytestmark = pytest.mark.timeout(240)
 
 HTTP, CRON, KAFKA = OWN["HTTPTrigger"], OWN["CronJobTrigger"], OWN["KafkaTrigger"]
@@ -320,6 +321,12 @@ async def test_the_gateway_is_mirrored_in_another_namespace(
         await until_says(client, HTTP, key, "Published", "True", "Applied")
         service = await eventually(client, SERVICES, ObjectKey(namespace, name))
         assert "selector" not in service["spec"]
+        owner = await client.get(HTTP, key)
+        assert [one["uid"] for one in service["metadata"]["ownerReferences"]] == [uid_of(owner)]
+        other = await write(client, HTTP, ObjectKey(namespace, "other"), spec=OTHER)
+        await _until_owned(client, ObjectKey(namespace, name), {uid_of(owner), uid_of(other)})
+        await client.delete(HTTP, ObjectKey(namespace, "other"))
+        await _until_owned(client, ObjectKey(namespace, name), {uid_of(owner)})
         made = await eventually(client, ENDPOINT_SLICES, mirrored)
         assert made["metadata"]["ownerReferences"][0]["uid"] == uid_of(service)
         version = version_of(made)
@@ -331,6 +338,16 @@ async def test_the_gateway_is_mirrored_in_another_namespace(
         await client.delete(HTTP, key)
         await until_gone(client, SERVICES, ObjectKey(namespace, name))
         await until_gone(client, ENDPOINT_SLICES, mirrored)
+
+
+async def _until_owned(client: KubeClient, key: ObjectKey, owners: set[str]) -> None:
+    """Return once the Service belongs to exactly these, and so goes with the last of them."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            metadata = (await client.get(SERVICES, key))["metadata"]
+            if {one["uid"] for one in metadata["ownerReferences"]} == owners:
+                return
+            await asyncio.sleep(0.02)
 
 
 def _slice(namespace: str, service: str, address: str) -> Object:
