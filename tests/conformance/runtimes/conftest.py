@@ -12,6 +12,9 @@ from tests.conformance.runtimes.launcher import Launcher, Running
 HANDLERS = {"echo": None, "reply": None, "reply_async": "async", "parts_async": "async"}
 """The functions that the vectors call, and what a language needs for them."""
 
+BUILD_TIMEOUT = 300
+"""Seconds for a test that may be the first to compile anything on this machine."""
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what a lane's language has no notion of."""
@@ -19,6 +22,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if beyond:
         config.hook.pytest_deselected(items=beyond)
         items[:] = [item for item in items if item not in beyond]
+    for item in items:
+        if _lane(item).build is not None:
+            item.add_marker(pytest.mark.timeout(BUILD_TIMEOUT))
 
 
 def _lane(item: pytest.Item) -> Lane:

@@ -79,18 +79,23 @@ class Lane:
 
 
 def build_go(builds: Path, module: str, entry: str) -> Served:
-    """The suite's function and its server; where it cannot be built, the build that says why."""
+    """The suite's function and its server, in a folder of their own."""
     folder = builds / f"{module}-{entry}"
+    folder.mkdir(exist_ok=True)
+    file = FUNCTIONS / "go" / f"{module}.go"
+    if file.exists():
+        shutil.copy(file, folder)
+    return build_go_in(folder, module, entry)
+
+
+def build_go_in(folder: Path, module: str, entry: str) -> Served:
+    """A function and its server; where it cannot be built, the build that says why."""
     build = str(RUNTIMES / "go" / "build")
     env = {"KUBELESS_INSTALL_VOLUME": str(folder)}
-    if not folder.exists():
-        folder.mkdir()
-        file = FUNCTIONS / "go" / f"{module}.go"
-        if file.exists():
-            shutil.copy(file, folder)
+    server = folder / "server"
+    if not server.exists():
         names = {"MOD_NAME": module, "FUNC_HANDLER": entry}
         subprocess.run([build], env={**os.environ, **env, **names}, capture_output=True)
-    server = folder / "server"
     return Served((str(server) if server.exists() else build,), env)
 
 

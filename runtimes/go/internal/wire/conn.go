@@ -14,9 +14,6 @@ import (
 const (
 	bufferSize = 4096
 
-	// pieceTimeout is how long a head may take as a whole, and a body between two pieces.
-	pieceTimeout = 30 * time.Second
-
 	// A refused client may still be sending: closing at once would reset the connection and
 	// take the answer along.
 	lingering      = 500 * time.Millisecond
@@ -34,6 +31,7 @@ const refusedRequest = RefusedMethod + " / HTTP/1.1\r\nHost: refused\r\nConnecti
 type Conn struct {
 	net.Conn
 	bodyLimit int64
+	patience  time.Duration // for a head as a whole, and for a body between two pieces
 	onClose   func()
 
 	buffer   []byte // what the client sent and net/http has not read
@@ -128,7 +126,7 @@ func (c *Conn) lookAtChunk() error {
 		c.chunked = nil
 	}
 	if passed == 0 {
-		return c.fill(time.Now().Add(pieceTimeout))
+		return c.fill(time.Now().Add(c.patience))
 	}
 	return nil
 }
@@ -146,7 +144,7 @@ func (c *Conn) readHead() error {
 	if len(c.buffer) == 0 {
 		limit = time.Time{}
 	} else if limit.IsZero() {
-		limit = time.Now().Add(pieceTimeout)
+		limit = time.Now().Add(c.patience)
 	}
 	err := c.fill(limit)
 	if late := (*Refusal)(nil); errors.As(err, &late) {
@@ -157,7 +155,7 @@ func (c *Conn) readHead() error {
 }
 
 func (c *Conn) readBody(into []byte) (int, error) {
-	c.limitReads(time.Now().Add(pieceTimeout))
+	c.limitReads(time.Now().Add(c.patience))
 	count, err := c.Conn.Read(into[:min(int64(len(into)), c.left)])
 	c.left -= int64(count)
 	return count, c.late(err)

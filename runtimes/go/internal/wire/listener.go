@@ -3,10 +3,15 @@ package wire
 import (
 	"net"
 	"sync"
+	"time"
 )
 
-// connectionLimit is how many clients are served at once.
-const connectionLimit = 1024
+const (
+	// connectionLimit is how many clients are served at once.
+	connectionLimit = 1024
+
+	patience = 30 * time.Second
+)
 
 // Listener accepts connections whose requests are checked, and tells those beyond the limit to
 // come again.
@@ -29,7 +34,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn := &Conn{Conn: inner, bodyLimit: l.bodyLimit}
+	conn := &Conn{Conn: inner, bodyLimit: l.bodyLimit, patience: patience}
 	conn.onClose = func() { l.forget(conn) }
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
