@@ -89,8 +89,9 @@ class GatewaySettings:
 class ControllerAdminSettings:
     """Health and metrics."""
 
-    host: str = "0.0.0.0"
-    """All addresses of the pod: the kubelet and Prometheus ask from outside of it."""
+    host: str = ""
+    """All addresses of the pod, of IPv4 and of IPv6: the kubelet and Prometheus ask from outside of
+    it."""
 
     port: int = 8081
     """0 lets the system choose."""

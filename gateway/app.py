@@ -190,6 +190,6 @@ async def listen(
         await start(host, port)
     except OSError as error:
         raise ConfigError(
-            f"{what} cannot listen on {host}:{port}: {error.strerror}; "
+            f"{what} cannot listen on {host or '*'}:{port}: {error.strerror}; "
             "stop what listens there, or choose another port"
         ) from error

@@ -7,6 +7,7 @@ worker that died waits there for the next one.
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -35,8 +36,13 @@ async def found(host: str, port: int) -> list[Place]:
     )
     places: list[Place] = []
     for family, _, _, _, address in dict.fromkeys(answers):
-        with _bound(Place(family, (address[0], port, *address[2:])), share=False) as probe:
-            name = probe.getsockname()
+        try:
+            with _bound(Place(family, (address[0], port, *address[2:])), share=False) as probe:
+                name = probe.getsockname()
+        except OSError as error:
+            if error.errno == errno.EAFNOSUPPORT:
+                continue  # a machine without IPv6
+            raise
         places.append(Place(family, name))
         port = name[1]
     return places

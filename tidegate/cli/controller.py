@@ -10,6 +10,7 @@ import typer
 
 from tidegate.cli.cluster.options import ContextOption
 from tidegate.cli.run_options import (
+    EVERY_ADDRESS,
     AdminPortOption,
     LogFormatOption,
     LogLevelOption,
@@ -93,8 +94,11 @@ def controller(
         ),
     ] = "tidegate-gateway-admin",
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Where health and metrics are.")
-    ] = "0.0.0.0",
+        str,
+        typer.Option(
+            metavar="ADDRESS", help="Where health and metrics are. Default every address."
+        ),
+    ] = EVERY_ADDRESS,
     admin_port: AdminPortOption = 8081,
     workers: Annotated[
         int,

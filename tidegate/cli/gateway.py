@@ -10,7 +10,7 @@ import typer
 
 from tidegate.cli.cluster.options import ContextOption
 from tidegate.cli.run_options import (
-    AddressOption,
+    EVERY_ADDRESS,
     AdminPortOption,
     DrainTimeoutOption,
     LogFormatOption,
@@ -45,7 +45,9 @@ def gateway(
             envvar="TIDEGATE_GROUP", metavar="NAME", help="Replicas of one group share the work."
         ),
     ] = "tidegate",
-    host: AddressOption = "0.0.0.0",
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where calls come in. Default every address.")
+    ] = EVERY_ADDRESS,
     port: PortOption = 8080,
     admin_port: AdminPortOption = 8081,
     nats: Annotated[

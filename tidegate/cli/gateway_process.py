@@ -46,7 +46,8 @@ class GatewayOptions:
     home: str = ""
     """Empty: the namespace of the account."""
     group: str = "tidegate"
-    host: str = "0.0.0.0"
+    host: str = ""
+    """Empty is every address, of IPv4 and of IPv6."""
     port: int = 8080
     admin_port: int = 8081
     nats_url: str = ""

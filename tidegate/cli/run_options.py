@@ -8,6 +8,9 @@ import typer
 
 from tidegate.cli.up.options import LogFormat, LogLevel
 
+EVERY_ADDRESS = ""
+"""Of IPv4 and of IPv6."""
+
 AddressOption = Annotated[str, typer.Option(metavar="ADDRESS", help="Where calls come in.")]
 PortOption = Annotated[
     int, typer.Option(min=0, max=65535, metavar="N", help="Port of calls; 0 is any.")

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from dataclasses import replace
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
+from gateway.app import Gateway
+from gateway.stores.memory import MemoryLedger
 from tests.fakes.function_server import function_server
+from tests.fakes.nats_server import free_port
 from tests.support.events import subscription
-from tests.support.gateways import running_gateway
+from tests.support.gateways import DictSecrets, running_gateway
 from tidegate.api.subscription import HttpRoute, Subscription
+from tidegate.cli.gateway_process import GatewayOptions, gateway_settings
 
 CE = {"ce-specversion": "1.0", "ce-id": "7", "ce-source": "/shop", "ce-type": "order"}
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -73,3 +79,32 @@ async def test_json_data_without_a_content_type_arrives_as_json(headers: dict[st
         (seen,) = function.seen
     assert seen.headers["content-type"] == "application/json"
     assert json.loads(seen.body) == [1, 2]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
+async def test_a_gateway_of_a_cluster_answers_on_both_families(address: str) -> None:
+    if address == "[::1]" and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    ports = free_port(), free_port()
+    options = GatewayOptions("one", port=ports[0], admin_port=ports[1])
+    gateway = Gateway(gateway_settings(options), DictSecrets(), MemoryLedger())
+    await gateway.start()
+    running = asyncio.create_task(gateway.run(), name="gateway of a test")
+    try:
+        async with aiohttp.ClientSession() as client:
+            async with client.get(f"http://{address}:{ports[0]}/any") as answer:
+                assert answer.status == 404
+            async with client.get(f"http://{address}:{ports[1]}/livez") as answer:
+                assert answer.status == 200
+    finally:
+        gateway.stop()
+        await running
+
+
+def has_ipv6() -> bool:
+    """Tell whether this machine has an address of its own in IPv6."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
