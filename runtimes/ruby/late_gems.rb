@@ -15,10 +15,11 @@ module Tidegate
     private
 
     def require(path)
-      super
-    rescue LoadError => error
-      raise if error.path != path || Object.autoload?(:Gem).nil?
-
+      begin
+        return super
+      rescue LoadError => error
+        raise if error.path != path || Object.autoload?(:Gem).nil?
+      end
       Kernel.require("rubygems")
       super
     end
