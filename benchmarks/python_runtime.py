@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import statistics
 import subprocess
@@ -33,6 +34,7 @@ REQUEST = (
     b"event-id: 1\r\nevent-type: application/json\r\nevent-time: 2026-01-01T00:00:00Z\r\n"
     b'event-namespace: bench\r\ncontent-length: 14\r\n\r\n{"order": "1"}'
 )
+LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 STARTS = 10
 DEADLINE = 10.0
 TICK = os.sysconf("SC_CLK_TCK")
@@ -45,6 +47,7 @@ class Client(asyncio.Protocol):
     def __init__(self, left: list[int], finished: asyncio.Event) -> None:
         self._left = left
         self._finished = finished
+        self._answer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -52,8 +55,12 @@ class Client(asyncio.Protocol):
         self._next()
 
     def data_received(self, data: bytes) -> None:
-        assert data.startswith(b"HTTP/1.1 200 "), data
-        self._next()
+        self._answer += data
+        head, end, body = self._answer.partition(b"\r\n\r\n")
+        if end and len(body) >= int(LENGTH.findall(head)[0]):
+            assert head.startswith(b"HTTP/1.1 200 "), head
+            self._answer = b""
+            self._next()
 
     def _next(self) -> None:
         self._left[0] -= 1
@@ -112,7 +119,8 @@ def answers(port: int) -> bool:
 
 def processes(pid: int) -> list[int]:
     """The server's front and its workers."""
-    return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    threads = Path(f"/proc/{pid}/task").glob("*/children")  # any of them may have started one
+    return [pid, *(int(child) for thread in threads for child in thread.read_text().split())]
 
 
 def cpu(pid: int) -> float:
