@@ -73,7 +73,7 @@ case $CODE_ARCHIVE in
 esac
 rm -f "$fetched"
 
-[ -n "$DEPS_FILE" ] || exit 0
+[ -n "$DEPS_FILE" ] && [ "$DEPS_FROM" != nobody ] || exit 0
 if [ "$DEPS_FROM" = spec ] || [ ! -e "$folder/$DEPS_FILE" ]; then
   cp "$SOURCE_FOLDER/$DEPS_FILE" "$folder/$DEPS_FILE"
 fi
@@ -120,8 +120,14 @@ def _prepare(plan: Blueprint, code: Code) -> Object:
 
 
 def _deps_from(plan: Blueprint, code: Code) -> str:
-    """Say whose dependency file counts: an archive's own is not overwritten by an empty one."""
-    return "spec" if plan.function.spec.deps.strip() and not code.carries_deps else "code"
+    """Say whose dependency file counts: an archive's own is not overwritten by an empty one.
+
+    Where nothing asks for any there is no file: an empty one is no JSON to Node.js.
+    """
+    given = bool(plan.function.spec.deps.strip())
+    if not given and not plan.installs:
+        return "nobody"
+    return "spec" if given and not code.carries_deps else "code"
 
 
 def _step(plan: Blueprint, name: str, phase: Phase, env: Mapping[str, str]) -> Object:

@@ -14,7 +14,6 @@ from controllers.local.settings import LocalSettings
 from controllers.local.status import State
 from tests.support.laptop import Laptop, function
 
-
 OTHER = ("default", "other")
 
 

@@ -168,7 +168,7 @@ def test_base64_is_decoded(tmp_path: Path) -> None:
 def test_a_zip_archive_is_unpacked(tmp_path: Path) -> None:
     packed = zipped({"hello.py": CODE, "lib/a.py": "1"})
     files = prepared(tmp_path, **base64_of(packed, "+zip"))
-    assert files == {"hello.py": CODE, "lib/a.py": "1", "requirements.txt": ""}
+    assert files == {"hello.py": CODE, "lib/a.py": "1"}
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
