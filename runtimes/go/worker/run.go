@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"sync"
 	"syscall"
 
@@ -41,8 +42,24 @@ func Run[T any](
 			return function(event, context)
 		},
 	}
+	go endWithFront()
 	w.serve(own, module+"."+handler)
-	os.Exit(0)
+	endGroup()
+}
+
+// endWithFront waits for the system's word that the front is gone (Linux). The channel's end says
+// the same, perhaps later.
+func endWithFront() {
+	gone := make(chan os.Signal, 1)
+	signal.Notify(gone, syscall.SIGHUP)
+	<-gone
+	endGroup()
+}
+
+// endGroup ends this process, and those that the function has started: the front has made it the
+// head of a group.
+func endGroup() {
+	_ = syscall.Kill(0, syscall.SIGKILL)
 }
 
 func channelEnd() (net.Conn, *channel.Sender, error) {

@@ -94,6 +94,16 @@ def test_what_a_function_has_started_is_killed_with_it(go: Launcher) -> None:
         wait_until(lambda: all(gone(pid) for pid in started))
 
 
+def test_what_a_function_has_started_goes_with_a_killed_server(go: Launcher) -> None:
+    with go.running("Handler", module="own") as server, ThreadPoolExecutor(1) as pool:
+        call = pool.submit(told, server, "start a program")
+        wait_until(lambda: len(server.descendants()) == 2)
+        started = server.descendants()
+        server.process.kill()
+        wait_until(lambda: all(gone(pid) for pid in started))
+        assert call.exception(DEADLINE) is not None
+
+
 def test_a_program_that_was_built_for_another_function_is_not_run(
     go: Launcher, folder: Path
 ) -> None:

@@ -104,12 +104,12 @@ func (f *Front) run(stop <-chan os.Signal) (int, string) {
 			f.settings.Title(), f.address, rootCause(err))
 	}
 	go f.server.Serve(wire.NewListener(listener, f.settings.BodyLimit))
-	if err := f.pool.Start(); err != nil {
-		return settings.LoadFailed, f.cannotStart(err)
-	}
 	if err := f.writePort(listener.Addr()); err != nil {
 		return settings.BadConfiguration, fmt.Sprintf("%s: writing FUNC_PORT_FILE: %v: "+
 			"set it to a file in a folder that can be written", f.settings.Title(), err)
+	}
+	if err := f.pool.Start(); err != nil {
+		return settings.LoadFailed, f.cannotStart(err)
 	}
 	select {
 	case sentence := <-f.refused:

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tidegate.io/go/internal/settings"
 )
 
 // stuckFile takes nothing before it is told.
@@ -77,6 +79,17 @@ func TestADurationFallsIntoTheBucketsFromItsBoundOn(t *testing.T) {
 		if !strings.Contains(text, line+"\n") {
 			t.Errorf("%s is not in\n%s", line, text)
 		}
+	}
+}
+
+func TestWorkersThatEndOverAndOverAreStartedLessAndLess(t *testing.T) {
+	pool := NewPool(&settings.Settings{}, nil, nil)
+	total := time.Duration(0)
+	for range 10 {
+		total += pool.pause()
+	}
+	if first := pool.pause(); total < 20*time.Second || first != lastRespawn {
+		t.Errorf("%v, then %v", total, first)
 	}
 }
 

@@ -33,7 +33,6 @@ func (p *Pool) Start() error {
 func (p *Pool) welcome(w *worker) {
 	p.mutex.Lock()
 	w.ready = true
-	p.respawn = firstRespawn
 	first := !p.loaded
 	p.loaded = true
 	p.admit()
@@ -76,16 +75,17 @@ func (p *Pool) kill(w *worker) {
 	w.kill()
 }
 
-// replace starts the next worker, at once or after a pause.
+// replace starts the next worker: at once, or after a pause where one has just begun and ended.
 func (p *Pool) replace(w *worker) {
 	if p.closing || p.current != w {
 		return
 	}
 	p.current = nil
 	pause := time.Duration(0)
-	if !w.ready {
-		pause = p.respawn
-		p.respawn = min(2*p.respawn, lastRespawn)
+	if time.Since(w.started) > longLife {
+		p.respawn = firstRespawn
+	} else if !w.retiring {
+		pause = p.pause()
 	}
 	time.AfterFunc(pause, p.startAnother)
 }
@@ -95,9 +95,15 @@ func (p *Pool) startAnother() {
 		p.log.Printf("%s: starting a worker: %v", p.settings.Title(), err)
 		p.mutex.Lock()
 		defer p.mutex.Unlock()
-		time.AfterFunc(p.respawn, p.startAnother)
-		p.respawn = min(2*p.respawn, lastRespawn)
+		time.AfterFunc(p.pause(), p.startAnother)
 	}
+}
+
+// pause is how long to wait before the next start, longer every time.
+func (p *Pool) pause() time.Duration {
+	pause := p.respawn
+	p.respawn = min(2*p.respawn, lastRespawn)
+	return pause
 }
 
 // leave keeps everybody from killing a process whose number may soon be another's.

@@ -14,6 +14,9 @@ import (
 const (
 	firstRespawn = 100 * time.Millisecond
 	lastRespawn  = 10 * time.Second
+
+	// longLife is what a worker lives that does not end over and over.
+	longLife = time.Second
 )
 
 // Why a call is not taken; the texts are for callers, who may try again.

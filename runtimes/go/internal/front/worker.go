@@ -16,13 +16,16 @@ type worker struct {
 	process  *process
 	sender   *channel.Sender
 	calls    map[uint32]*call
+	started  time.Time
 	ready    bool
 	retiring bool
 	gone     bool
 }
 
 func newWorker(started *process) *worker {
-	return &worker{process: started, sender: started.sender, calls: map[uint32]*call{}}
+	return &worker{
+		process: started, sender: started.sender, calls: map[uint32]*call{}, started: time.Now(),
+	}
 }
 
 // wanted tells whether anyone waits for one of its calls.
