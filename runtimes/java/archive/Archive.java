@@ -49,8 +49,8 @@ public final class Archive {
         ProcessBuilder builder = new ProcessBuilder(home.resolve("server").toString());
         builder.environment().putAll(Map.of(
                 "MOD_NAME", "Sample", "FUNC_HANDLER", "answer",
-                "KUBELESS_INSTALL_VOLUME", home.resolve("archive").toString(), "FUNC_HOST", "127.0.0.1",
-                "FUNC_PORT", "0", "FUNC_PORT_FILE", port.toString(),
+                "KUBELESS_INSTALL_VOLUME", home.resolve("archive").toString(),
+                "FUNC_HOST", "127.0.0.1", "FUNC_PORT", "0", "FUNC_PORT_FILE", port.toString(),
                 "JAVA_TOOL_OPTIONS", "-XX:DumpLoadedClassList=" + front,
                 "FUNC_JAVA_OPTIONS", "-XX:DumpLoadedClassList=" + worker));
         Process server = builder.redirectErrorStream(true).start();

@@ -97,13 +97,15 @@ def test_a_function_that_asks_to_exit_has_failed(launcher: Launcher, function: s
 @pytest.mark.needs("state")
 @pytest.mark.parametrize("what", ["die", pytest.param("crash", marks=pytest.mark.needs("crash"))])
 def test_a_function_that_ends_its_process_fails_its_own_call_alone(
-    actor: Running, what: str
+    launcher: Launcher, what: str
 ) -> None:
-    answer = actor.act(what)
-    assert (answer.status, answer.body) == (500, b"the function's process ended during the call\n")
-    assert actor.counted()["count"] == 1
-    assert actor.metric(FAILURES) == 1
-    assert "with 1 calls in flight" in actor.stderr
+    lost = b"the function's process ended during the call\n"
+    with launcher.running("act") as server:
+        answer = server.act(what)
+        assert (answer.status, answer.body) == (500, lost)
+        assert server.act("count").json()["count"] == 1
+        assert server.metric(FAILURES) == 1
+        assert "with 1 calls in flight" in server.stderr
 
 
 @pytest.mark.needs("fork")

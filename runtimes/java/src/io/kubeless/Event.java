@@ -52,7 +52,11 @@ public final class Event {
 
     /** What the request's headers say about the event; absent ones are null. */
     public record Attributes(
-            String id, String type, String time, String namespace, Map<String, String> cloudevent) {}
+            String id,
+            String type,
+            String time,
+            String namespace,
+            Map<String, String> cloudevent) {}
 
     /**
      * The body: of JSON types a Map, List, String, Long, BigInteger, Double, Boolean or null; of

@@ -37,7 +37,10 @@ public final class Headers {
 
     /** Every value of this name, in order. */
     public List<String> getAll(String name) {
-        return all.stream().filter(one -> one.name.equalsIgnoreCase(name)).map(Header::value).toList();
+        return all.stream()
+                .filter(one -> one.name.equalsIgnoreCase(name))
+                .map(Header::value)
+                .toList();
     }
 
     /** Set a header, replacing others of its name. */

@@ -23,7 +23,8 @@ public final class Json {
     public static Object read(byte[] encoded) {
         try {
             ByteBuffer bytes = ByteBuffer.wrap(encoded);
-            return new JsonReader(StandardCharsets.UTF_8.newDecoder().decode(bytes).toString()).read();
+            String text = StandardCharsets.UTF_8.newDecoder().decode(bytes).toString();
+            return new JsonReader(text).read();
         } catch (CharacterCodingException error) {
             throw new Malformed("it is not UTF-8");
         }

@@ -40,7 +40,8 @@ final class JsonWriter {
     }
 
     private void number(Number number) {
-        if (!Double.isFinite(number.doubleValue()) && (number instanceof Double || number instanceof Float)) {
+        boolean isBinary = number instanceof Double || number instanceof Float;
+        if (isBinary && !Double.isFinite(number.doubleValue())) {
             throw new IllegalArgumentException("JSON has no " + number);
         }
         out.append(number);
@@ -97,7 +98,8 @@ final class JsonWriter {
             component.getAccessor().setAccessible(true);
             return component.getAccessor().invoke(one);
         } catch (IllegalAccessException | InvocationTargetException error) {
-            throw new IllegalArgumentException("its field " + component.getName() + " cannot be read", error);
+            String what = "its field " + component.getName() + " cannot be read";
+            throw new IllegalArgumentException(what, error);
         }
     }
 

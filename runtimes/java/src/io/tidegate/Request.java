@@ -17,7 +17,8 @@ public final class Request {
     private final String remoteAddress;
 
     /** A request; `target` is its path with its query, as sent. */
-    public Request(String method, String target, Headers headers, byte[] body, String remoteAddress) {
+    public Request(
+            String method, String target, Headers headers, byte[] body, String remoteAddress) {
         this.method = method;
         this.target = target;
         this.headers = headers;
@@ -148,6 +149,7 @@ public final class Request {
         if (text.indexOf('%') < 0) {
             return text.replace('+', ' ');
         }
-        return URLDecoder.decode(text.replaceAll("%(?![0-9A-Fa-f]{2})", "%25"), StandardCharsets.UTF_8);
+        String lenient = text.replaceAll("%(?![0-9A-Fa-f]{2})", "%25");
+        return URLDecoder.decode(lenient, StandardCharsets.UTF_8);
     }
 }

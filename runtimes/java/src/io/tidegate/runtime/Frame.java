@@ -171,8 +171,8 @@ public final class Frame {
             if (length < 0) {
                 return null;
             }
-            String text = new String(
-                    frame.array(), frame.arrayOffset() + frame.position(), length, StandardCharsets.UTF_8);
+            int start = frame.arrayOffset() + frame.position();
+            String text = new String(frame.array(), start, length, StandardCharsets.UTF_8);
             frame.position(frame.position() + length);
             return text;
         }

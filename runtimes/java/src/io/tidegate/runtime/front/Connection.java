@@ -262,7 +262,8 @@ final class Connection implements Reply, Loop.Ready {
             sent += data.length;
             if (streaming) {
                 byte[] size = Wire.bytes(Integer.toHexString(data.length) + "\r\n");
-                write(ByteBuffer.wrap(size), ByteBuffer.wrap(data), ByteBuffer.wrap(size, size.length - 2, 2));
+                ByteBuffer lineEnd = ByteBuffer.wrap(size, size.length - 2, 2);
+                write(ByteBuffer.wrap(size), ByteBuffer.wrap(data), lineEnd);
             } else {
                 write(ByteBuffer.wrap(data));
             }

@@ -16,6 +16,7 @@ final class HeadParser {
 
     private static final int METHOD_LIMIT = 32;
     private static final int LENGTH_DIGITS = 15;
+    private static final String BEFORE_MINOR = " HTTP/1.";
     private static final boolean[] TOKEN = new boolean[256];
 
     static {
@@ -52,7 +53,7 @@ final class HeadParser {
         if (targetAt == 1 || end == targetAt || minor < 0 || raw[targetAt - 1] != ' ') {
             throw new BadRequest(400, "the request line is not 'METHOD target HTTP/1.1'");
         }
-        at = end + " HTTP/1.1".length();
+        at = end + BEFORE_MINOR.length() + 1;
         while (at < raw.length) {
             header();
         }
@@ -65,9 +66,9 @@ final class HeadParser {
 
     /** The minor version that ends the request line; -1 when it does not. */
     private int version(int from) {
-        String expected = " HTTP/1.";
-        int digit = from + expected.length();
-        if (digit >= raw.length || !new String(raw, from, expected.length(), ISO_8859_1).equals(expected)) {
+        int digit = from + BEFORE_MINOR.length();
+        if (digit >= raw.length
+                || !new String(raw, from, digit - from, ISO_8859_1).equals(BEFORE_MINOR)) {
             return -1;
         }
         boolean ends = digit + 1 == raw.length || isLineEnd(digit + 1);
@@ -105,7 +106,7 @@ final class HeadParser {
             start++;
         }
         int end = start;
-        while (end < raw.length && (raw[end] < 0 || raw[end] >= ' ' || raw[end] == '\t') && raw[end] != 0x7f) {
+        while (end < raw.length && isText(raw[end])) {
             end++;
         }
         if (end < raw.length && !isLineEnd(end)) {
@@ -116,6 +117,10 @@ final class HeadParser {
             end--;
         }
         return new String(raw, start, end - start, ISO_8859_1);
+    }
+
+    private static boolean isText(byte one) {
+        return one < 0 || one == '\t' || (one >= ' ' && one != 0x7f);
     }
 
     private static boolean isSpace(byte one) {

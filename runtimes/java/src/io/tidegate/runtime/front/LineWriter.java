@@ -49,9 +49,11 @@ final class LineWriter {
     /** Wait until every line is written, but not for long. */
     synchronized void flush(double seconds) {
         double ends = Loop.now() + seconds;
+        double left = seconds;
         try {
-            for (double left = seconds; left > 0 && (writing || !waiting.isEmpty()); left = ends - Loop.now()) {
+            while (left > 0 && (writing || !waiting.isEmpty())) {
                 wait((long) Math.ceil(left * 1e3));
+                left = ends - Loop.now();
             }
         } catch (InterruptedException error) {
             Thread.currentThread().interrupt();

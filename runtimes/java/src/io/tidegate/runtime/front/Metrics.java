@@ -24,7 +24,8 @@ final class Metrics {
 
     /** Count one call that has ended; unknown methods are `other`. */
     void observe(String method, double seconds, boolean failed) {
-        Row row = rows.computeIfAbsent(METHODS.contains(method) ? method : "other", name -> new Row());
+        String known = METHODS.contains(method) ? method : "other";
+        Row row = rows.computeIfAbsent(known, name -> new Row());
         int bucket = 0;
         while (bucket < BOUNDS.length && seconds > BOUNDS[bucket]) {
             bucket++;
@@ -60,8 +61,9 @@ final class Metrics {
             text.append(name).append("_bucket").append(label).append(",le=\"").append(bound);
             text.append("\"} ").append(total).append('\n');
         }
-        text.append(name).append("_sum").append(label).append("} ").append(row.seconds).append('\n');
-        text.append(name).append("_count").append(label).append("} ").append(total).append('\n');
+        text.append(name).append("_sum").append(label).append("} ").append(row.seconds);
+        text.append('\n').append(name).append("_count").append(label).append("} ").append(total);
+        text.append('\n');
     }
 
     private void counter(StringBuilder text, String name, String help, ToLongFunction<Row> count) {

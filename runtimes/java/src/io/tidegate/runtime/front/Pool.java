@@ -26,6 +26,8 @@ final class Pool {
     private static final double LONGEST_DELAY = 10;
     private static final int THREADS = 10;
     private static final int SHARED = 100;
+    private static final byte[] BUSY =
+            Wire.bytes("the function was busy until the call's deadline\n");
     private static final byte[] LOST = Wire.bytes("the function's process ended during the call\n");
     private static final byte[] TIMEOUT = Wire.bytes("the function took longer than its timeout\n");
 
@@ -243,14 +245,14 @@ final class Pool {
 
     /** Keep the sweep going while anything has a time limit. */
     private void watch() {
-        if (!ticking && (!waiting.isEmpty() || isLacking() || links.stream().anyMatch(Pool::needsWatch))) {
+        if (!ticking && (!waiting.isEmpty() || isLacking() || isWatched())) {
             ticking = true;
             front.loop().later(TICK, this::tick);
         }
     }
 
-    private static boolean needsWatch(WorkerLink link) {
-        return !link.calls.isEmpty() || link.retiring;
+    private boolean isWatched() {
+        return links.stream().anyMatch(link -> link.retiring || !link.calls.isEmpty());
     }
 
     private void tick() {
@@ -259,8 +261,7 @@ final class Pool {
         for (Call call : waiting.stream().filter(one -> now >= one.deadline).toList()) {
             waiting.remove(call);
             call.settled = true;
-            call.reply.respond(
-                    503, Wire.RETRY, Wire.bytes("the function was busy until the call's deadline\n"));
+            call.reply.respond(503, Wire.RETRY, BUSY);
         }
         links.forEach(link -> tick(link, now));
         replace(now);

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 
@@ -28,7 +29,7 @@ final class WorkerProcess {
     /** The options of a worker's virtual machine, those of FUNC_JAVA_OPTIONS after ours. */
     private static final List<String> OPTIONS = List.of(
             "-Xshare:auto", "-XX:-UsePerfData", "-XX:MaxRAMPercentage=50", "-Xlog:disable",
-            "-Xlog:all=error:stderr", "-XX:-CreateCoredumpOnCrash", "-XX:+ErrorFileToStderr",
+            "-Xlog:all=error:stderr", "-XX:+SuppressFatalErrorMessage",
             "-Dfile.encoding=UTF-8", "-Dsun.stdout.encoding=UTF-8", "-Dsun.stderr.encoding=UTF-8",
             "-Dstdout.encoding=UTF-8", "-Dstderr.encoding=UTF-8");
 
@@ -62,7 +63,9 @@ final class WorkerProcess {
         List<String> command = new ArrayList<>();
         command.add(System.getProperty("java.home") + "/bin/java");
         command.addAll(OPTIONS);
-        List<String> own = extra == null || extra.isBlank() ? List.of() : List.of(extra.strip().split("\\s+"));
+        List<String> own = extra == null || extra.isBlank()
+                ? List.of()
+                : List.of(extra.strip().split("\\s+"));
         if (own.stream().noneMatch(option -> option.matches("-XX:\\+Use\\w+GC"))) {
             command.add("-XX:+UseSerialGC");
         }
@@ -85,13 +88,9 @@ final class WorkerProcess {
     }
 
     private void introduce() throws IOException {
-        StringBuilder line = new StringBuilder();
-        line.append(door.socket().getLocalPort()).append(' ');
-        for (byte one : secret) {
-            line.append(Character.forDigit((one >> 4) & 15, 16)).append(Character.forDigit(one & 15, 16));
-        }
+        String line = door.socket().getLocalPort() + " " + HexFormat.of().formatHex(secret) + "\n";
         try (var stdin = process.getOutputStream()) {
-            stdin.write(line.append('\n').toString().getBytes(StandardCharsets.US_ASCII));
+            stdin.write(line.getBytes(StandardCharsets.US_ASCII));
         } catch (IOException error) {
             // it has ended already, and is reaped
         }

@@ -16,7 +16,8 @@ record Answer(int status, byte[] head, byte[] body, Parts parts) {
     private static final byte[] NOTHING = {};
     private static final String NAME_MARKS = "!#$%&'*+-.^_`|~";
     private static final Set<String> SERVERS_OWN = Set.of(
-            "connection", "content-length", "date", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade");
+            "connection", "content-length", "date", "keep-alive", "te", "trailer",
+            "transfer-encoding", "upgrade");
 
     /** The function returned what cannot be sent; the message names it. */
     static final class Unanswerable extends RuntimeException {
@@ -38,11 +39,12 @@ record Answer(int status, byte[] head, byte[] body, Parts parts) {
             value = response.body();
         }
         if (status < 200 || status > 599) {
-            throw new Unanswerable("the status must be a whole number from 200 to 599, not " + status);
+            throw new Unanswerable("the status must be a number from 200 to 599, not " + status);
         }
         Parts parts = Parts.of(value);
         String type = typeOf(value, parts);
-        return new Answer(status, lines(headers, type), parts == null ? encoded(value) : null, parts);
+        byte[] body = parts == null ? encoded(value) : null;
+        return new Answer(status, lines(headers, type), body, parts);
     }
 
     private static Headers merged(Headers shaped, Headers returned) {

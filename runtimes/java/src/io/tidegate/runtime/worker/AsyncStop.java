@@ -52,7 +52,8 @@ final class AsyncStop implements Runnable {
 
     private static boolean isAnyBusy() {
         return Thread.getAllStackTraces().entrySet().stream()
-                .anyMatch(one -> !one.getKey().getName().equals("call") && isBusy(one.getKey(), one.getValue()));
+                .filter(one -> !one.getKey().getName().equals(Worker.THREAD))
+                .anyMatch(one -> isBusy(one.getKey(), one.getValue()));
     }
 
     /** Whether an executor's thread is at a task, instead of waiting for one. */

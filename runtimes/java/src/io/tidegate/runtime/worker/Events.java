@@ -5,6 +5,7 @@ import io.tidegate.Headers;
 import io.tidegate.Headers.Header;
 import io.tidegate.Json;
 import io.tidegate.Request;
+import io.tidegate.runtime.Frame;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -56,12 +57,13 @@ final class Events {
     /** Whether a media type, with or without parameters, is JSON. */
     private static boolean isJson(String contentType) {
         int mark = contentType.indexOf(';');
-        String type = (mark < 0 ? contentType : contentType.substring(0, mark)).strip().toLowerCase(Locale.ROOT);
+        String type = mark < 0 ? contentType : contentType.substring(0, mark);
+        type = type.strip().toLowerCase(Locale.ROOT);
         return type.equals("application/json") || type.endsWith("+json");
     }
 
     /** The request of a call's frame, read up to its end. */
-    static Request request(io.tidegate.runtime.Frame.Reader frame) {
+    static Request request(Frame.Reader frame) {
         String method = frame.text();
         String target = frame.text();
         String peer = frame.text();

@@ -4,15 +4,39 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
 
 /** Errors of functions, as the log tells them. */
 final class Failure {
     private static final int REASON_LIMIT = 500;
     private static final int CAUSES_LIMIT = 20;
     private static final String SERVER = "io.tidegate.runtime.";
-    private static final List<String> BETWEEN = List.of("java.lang.reflect.", "jdk.internal.reflect.");
+    private static final List<String> BETWEEN =
+            List.of("java.lang.reflect.", "jdk.internal.reflect.");
 
     private Failure() {}
+
+    /** What futures wrap around an error, taken off. */
+    static Throwable unwrapped(Throwable thrown) {
+        Throwable error = thrown;
+        while (isWrapper(error) && error.getCause() != null) {
+            error = error.getCause();
+        }
+        return error;
+    }
+
+    private static boolean isWrapper(Throwable error) {
+        return error instanceof CompletionException || error instanceof ExecutionException;
+    }
+
+    /** The lines of the log about an error; what cannot be sent has no trace of the function's. */
+    static String told(Throwable error) {
+        if (error instanceof Answer.Unanswerable) {
+            return error.getMessage() + "\n";
+        }
+        return reason(error) + "\n" + traceOf(error);
+    }
 
     /** The kind of error and its text on one line of bounded length. */
     static String reason(Throwable error) {

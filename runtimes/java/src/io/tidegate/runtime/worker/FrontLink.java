@@ -11,6 +11,7 @@ import java.net.Socket;
 import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.HexFormat;
 
 /**
  * The worker's end of the channel.
@@ -37,16 +38,8 @@ final class FrontLink {
         Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
         socket.setTcpNoDelay(true);
         FrontLink link = new FrontLink(socket);
-        link.out.write(bytesOf(line.substring(space + 1)));
+        link.out.write(HexFormat.of().parseHex(line.substring(space + 1)));
         return link;
-    }
-
-    private static byte[] bytesOf(String hexadecimal) {
-        byte[] bytes = new byte[hexadecimal.length() / 2];
-        for (int index = 0; index < bytes.length; index++) {
-            bytes[index] = (byte) Integer.parseInt(hexadecimal.substring(2 * index, 2 * index + 2), 16);
-        }
-        return bytes;
     }
 
     /** Send one frame; when the front is gone the reading thread finds out, too. */

@@ -32,7 +32,8 @@ final class FunctionLoader {
 
     private FunctionLoader(Settings settings) {
         this.settings = settings;
-        this.loader = new URLClassLoader("function", path(settings.folder()), Function.class.getClassLoader());
+        ClassLoader ours = Function.class.getClassLoader();
+        this.loader = new URLClassLoader("function", path(settings.folder()), ours);
     }
 
     /** The method `function` of the class `module`, compiled into the folder. */
@@ -43,7 +44,8 @@ final class FunctionLoader {
         Class<?> type = loader.type(name);
         Method method = loader.method(type);
         method.setAccessible(true);
-        return new Function(method, Modifier.isStatic(method.getModifiers()) ? null : loader.instance(type));
+        boolean isStatic = Modifier.isStatic(method.getModifiers());
+        return new Function(method, isStatic ? null : loader.instance(type));
     }
 
     /** Compiled classes in `classes` or the folder itself, and archives in `lib` or the folder. */
@@ -107,7 +109,8 @@ final class FunctionLoader {
 
     private Method method(Class<?> type) throws Failed {
         List<Method> named = Arrays.stream(type.getMethods())
-                .filter(method -> method.getName().equals(settings.function()) && !method.isBridge())
+                .filter(method -> method.getName().equals(settings.function()))
+                .filter(method -> !method.isBridge())
                 .toList();
         for (int parameters = 2; parameters >= 0; parameters--) {
             for (Method method : named) {
@@ -124,8 +127,10 @@ final class FunctionLoader {
         }
         boolean isField = Arrays.stream(type.getDeclaredFields())
                 .anyMatch(field -> field.getName().equals(settings.function()));
-        throw failed(
-                isField ? quoted + " in " + file + " is not a function" : file + " defines no " + quoted);
+        if (isField) {
+            throw failed(quoted + " in " + file + " is not a function");
+        }
+        throw failed(file + " defines no " + quoted);
     }
 
     private static boolean fits(Method method) {
@@ -141,7 +146,8 @@ final class FunctionLoader {
 
     private Failed failedAtImport(String name, Throwable error) {
         System.err.print(Failure.traceOf(error));
-        return failed(loader.getResource(file(name)).getPath() + " failed at import: " + Failure.reason(error));
+        String file = loader.getResource(file(name)).getPath();
+        return failed(file + " failed at import: " + Failure.reason(error));
     }
 
     private Failed failed(String what) {

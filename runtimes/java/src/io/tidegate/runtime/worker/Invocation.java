@@ -1,5 +1,6 @@
 package io.tidegate.runtime.worker;
 
+import io.kubeless.Context;
 import io.kubeless.Event;
 import io.tidegate.Json;
 import io.tidegate.Request;
@@ -7,16 +8,15 @@ import io.tidegate.ResponseException;
 import io.tidegate.runtime.Frame;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.ExecutionException;
 
 /** One call in its worker: the function, and what becomes of what it returns. */
 final class Invocation implements Runnable {
     /** Larger bodies go in chunks: the front holds no more than a window of each. */
     private static final int WHOLE_LIMIT = 1024 * 1024;
 
-    private static final byte[] PLAIN = "Content-Type: text/plain; charset=utf-8\r\n".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] PLAIN =
+            "Content-Type: text/plain; charset=utf-8\r\n".getBytes(StandardCharsets.US_ASCII);
 
     private final Worker worker;
     private final long id;
@@ -56,7 +56,8 @@ final class Invocation implements Runnable {
             if (event == null) {
                 return;
             }
-            Object returned = guarded(() -> worker.function.call(event, worker.context.until(deadline)));
+            Context context = worker.context.until(deadline);
+            Object returned = guarded(() -> worker.function.call(event, context));
             if (returned instanceof CompletionStage<?> stage) {
                 await(stage);
             } else {
@@ -72,7 +73,8 @@ final class Invocation implements Runnable {
         try {
             return Events.of(request);
         } catch (Json.Malformed error) {
-            answer(400, "the body is not the JSON that its Content-Type promises: " + error.getMessage() + "\n", false);
+            String what = "the body is not the JSON that its Content-Type promises: ";
+            answer(400, what + error.getMessage() + "\n", false);
             return null;
         }
     }
@@ -190,38 +192,34 @@ final class Invocation implements Runnable {
 
     private void start(Answer answer, int length) {
         started = true;
-        worker.front.send(
-                new Frame.Writer(Frame.HEAD, id).whole(answer.status()).whole(length).bytes(answer.head()));
+        worker.front.send(new Frame.Writer(Frame.HEAD, id)
+                .whole(answer.status())
+                .whole(length)
+                .bytes(answer.head()));
     }
 
     private void send(byte[] part) throws InterruptedException, Stopped {
         for (int at = 0; at < part.length; at += Frame.CHUNK_SIZE) {
             takeCredit();
-            boolean isSmall = part.length <= Frame.CHUNK_SIZE;
-            byte[] chunk = isSmall ? part : Arrays.copyOfRange(part, at, Math.min(at + Frame.CHUNK_SIZE, part.length));
+            int end = Math.min(at + Frame.CHUNK_SIZE, part.length);
+            byte[] chunk = at == 0 && end == part.length ? part : Arrays.copyOfRange(part, at, end);
             worker.front.send(new Frame.Writer(Frame.CHUNK, id).bytes(chunk));
         }
     }
 
     /** Tell what the function threw; nothing that a call throws when its time is over. */
     private void fail(Throwable thrown) {
-        Throwable error = thrown;
-        while ((error instanceof CompletionException || error instanceof ExecutionException) && error.getCause() != null) {
-            error = error.getCause();
-        }
+        Throwable error = Failure.unwrapped(thrown);
         if (error instanceof ResponseException answered && !started) {
             answerThrown(answered);
             return;
         }
         if (!isCancelled()) {
             String name = event == null || event.EventID == null ? "without an id" : event.EventID;
-            boolean isAnswer = error instanceof Answer.Unanswerable;
-            System.err.print(worker.title + ": call " + name + " failed: "
-                    + (isAnswer ? error.getMessage() : Failure.reason(error)) + "\n"
-                    + (isAnswer ? "" : Failure.traceOf(error)));
+            System.err.print(worker.title + ": call " + name + " failed: " + Failure.told(error));
         }
         if (error instanceof VirtualMachineError && !(error instanceof StackOverflowError)) {
-            worker.front.send(new Frame.Writer(Frame.LEAVING)); // memory ran out: others have a fresh one
+            worker.front.send(new Frame.Writer(Frame.LEAVING)); // out of memory: start afresh
         }
         if (started) {
             end(new Frame.Writer(Frame.END, id).flag(true));
@@ -234,13 +232,15 @@ final class Invocation implements Runnable {
         try {
             reply(answered.response());
         } catch (Throwable error) {
-            fail(error instanceof ResponseException ? new Answer.Unanswerable("an answer was thrown in an answer") : error);
+            boolean isAnother = error instanceof ResponseException;
+            fail(isAnother ? new Answer.Unanswerable("an answer threw another answer") : error);
         }
     }
 
     private void answer(int status, String sentence, boolean failed) {
+        byte[] body = sentence.getBytes(StandardCharsets.UTF_8);
         end(new Frame.Writer(Frame.ANSWER, id)
-                .whole(status).flag(failed).bytes(PLAIN).bytes(sentence.getBytes(StandardCharsets.UTF_8)));
+                .whole(status).flag(failed).bytes(PLAIN).bytes(body));
     }
 
     /** The last message of a call that was stopped. */

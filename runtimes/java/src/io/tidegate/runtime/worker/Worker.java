@@ -11,6 +11,9 @@ import java.util.concurrent.Executors;
 
 /** One worker: a process that runs the function's calls side by side, and owns no connection. */
 public final class Worker {
+    /** The name of threads that run calls. */
+    static final String THREAD = "call";
+
     /** How long shutdown hooks may take when the front has closed the channel, milliseconds. */
     private static final long HOOKS_LIMIT = 1000;
 
@@ -26,9 +29,10 @@ public final class Worker {
         this.front = front;
         this.function = function;
         this.title = settings.title();
-        this.context = new Context(
-                        settings.function(), Settings.plain(settings.timeout()), settings.runtime(), settings.memoryLimit())
-                .of(settings.name(), settings.namespace());
+        String timeout = Settings.plain(settings.timeout());
+        Context context = new Context(
+                settings.function(), timeout, settings.runtime(), settings.memoryLimit());
+        this.context = context.of(settings.name(), settings.namespace());
         this.threads = Executors.newCachedThreadPool(this::thread);
     }
 
@@ -80,7 +84,7 @@ public final class Worker {
     }
 
     private Thread thread(Runnable action) {
-        Thread thread = new Thread(action, "call");
+        Thread thread = new Thread(action, THREAD);
         thread.setDaemon(true);
         thread.setContextClassLoader(function.loader());
         return thread;
