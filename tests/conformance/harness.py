@@ -44,7 +44,7 @@ class SourceHarness:
     """Of: redeliver, crash, order, pause, carry rubbish. What the broker has no notion of."""
 
     slow: bool = False
-    """Whether its broker takes seconds to start, so that it is left to the slow lane."""
+    """Whether its broker takes its time, so that most of the suite is left to the slow lane."""
 
     def __init__(self, folder: Path) -> None:
         """`folder` is free for whatever the broker keeps."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
 import nats
-import pytest
 from aiokafka import AIOKafkaProducer
 from nats.aio.client import Client
 
@@ -27,7 +27,7 @@ from gateway.sources.memory import MemoryLog, MemorySource
 from gateway.stores.memory import MemoryLedger
 from tests.conformance.harness import Reading, SourceHarness
 from tests.conformance.kinesis_harness import KinesisHarness, MotoHarness
-from tests.fakes.kafka_broker import ApacheKafka, KafkaBroker, TansuBroker
+from tests.fakes.kafka_broker import KafkaBroker, TansuBroker
 from tests.fakes.nats_server import NatsServer
 from tests.support.clock import MINUTE, Clock
 from tests.support.events import event
@@ -204,36 +204,32 @@ class JetStreamHarness(CoreNatsHarness):
         self.server.thaw()
 
 
-class TansuHarness(ContextHarness):
-    """A broker that speaks Kafka's protocol, from memory."""
+class KafkaHarness(ContextHarness):
+    """A topic and a group of its own on `broker`, which runs."""
 
     settings = Settings(kafka=KafkaSettings(session_timeout=2.0))
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.broker: KafkaBroker = TansuBroker(folder)
+    broker: KafkaBroker
 
     async def start(self) -> None:
-        await self.broker.start()
-        await self.broker.create_topic("orders")
-        self.spec = KafkaTopic("orders", "contract", (self.broker.address,))
+        self.topic = f"orders-{uuid.uuid4().hex}"
+        await self.broker.create_topic(self.topic)
+        self.spec = KafkaTopic(self.topic, f"contract-{self.topic}", (self.broker.address,))
         self.producer = AIOKafkaProducer(bootstrap_servers=self.broker.address)
         await self.producer.start()
 
     async def stop(self) -> None:
         await self.producer.stop()
-        await self.broker.stop()
 
     async def publish(self, count: int, keys: Sequence[str] = ("k",)) -> None:
         for _ in range(count):
             self.count += 1
             key = keys[self.count % len(keys)].encode()
-            await self.producer.send("orders", b"%d" % self.count, key=key)
+            await self.producer.send(self.topic, b"%d" % self.count, key=key)
         await self.producer.flush()
 
     async def publish_rubbish(self) -> None:
         headers = [("content-type", b"application/cloudevents+json")]
-        await self.producer.send_and_wait("orders", b"\xff{", headers=headers)
+        await self.producer.send_and_wait(self.topic, b"\xff{", headers=headers)
 
     async def crash(self, reading: Reading) -> None:
         """Cut the reader off: freeze the broker while the reader goes, as nothing may arrive."""
@@ -242,19 +238,26 @@ class TansuHarness(ContextHarness):
         self.broker.thaw()
 
 
-class ApacheKafkaHarness(TansuHarness):
-    """Apache Kafka itself."""
-
-    slow = True
+class TansuHarness(KafkaHarness):
+    """A broker that speaks Kafka's protocol, from memory."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.broker = ApacheKafka(folder)
+        self.broker = TansuBroker(folder)
 
     async def start(self) -> None:
-        if missing := ApacheKafka.missing():
-            pytest.skip(missing)
+        await self.broker.start()
         await super().start()
+
+    async def stop(self) -> None:
+        await super().stop()
+        await self.broker.stop()
+
+
+class ApacheKafkaHarness(KafkaHarness):
+    """Apache Kafka itself, which the tests share; `broker` is to be given before the start."""
+
+    slow = True
 
 
 HARNESSES: Mapping[str, type[SourceHarness]] = {

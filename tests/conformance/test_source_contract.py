@@ -8,16 +8,33 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from gateway.core.delivery import Outcome
 from gateway.registry import SOURCES
 from tests.conformance.harness import SourceHarness
-from tests.conformance.harnesses import HARNESSES
+from tests.conformance.harnesses import HARNESSES, ApacheKafkaHarness
 from tests.conformance.kinesis_harness import KinesisHarness
 from tests.fakes.aws_emulator import Emulators
+from tests.fakes.kafka_broker import ApacheKafka
 from tests.support.kinesis import streams_of
+from tests.support.waiting import until
 
 BUILT_IN = {*SOURCES, "memory"}
+
+ESSENTIAL = frozenset(
+    {
+        "test_everything_published_arrives_once",
+        "test_what_was_settled_does_not_come_again",
+        "test_what_was_released_comes_again_with_the_same_id",
+        "test_one_key_arrives_in_the_order_of_publishing",
+        "test_what_has_ended_counts_until_it_is_written",
+    }
+)
+"""What also the brokers that take their time show in every run; the slow lane has the rest."""
+
+LIMIT = 180
+"""Seconds for a test of theirs; the first one waits for the broker."""
 
 
 def test_every_registered_source_has_a_harness() -> None:
@@ -26,28 +43,46 @@ def test_every_registered_source_has_a_harness() -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test on every harness whose broker has the notions that the test needs."""
-    if "harness" in metafunc.fixturenames:
+    if "made" in metafunc.fixturenames:
+        left_out = [] if metafunc.function.__name__ in ESSENTIAL else [pytest.mark.slow]
         needed = {mark.args[0] for mark in metafunc.definition.iter_markers("needs")}
         able = [
-            pytest.param(name, marks=[pytest.mark.slow] if one.slow else [])
+            pytest.param(name, marks=[pytest.mark.timeout(LIMIT), *left_out] if one.slow else [])
             for name, one in HARNESSES.items()
             if not needed & one.cannot
         ]
-        metafunc.parametrize("harness", able, indirect=True)
+        metafunc.parametrize("made", able, indirect=True)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def apache(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ApacheKafka]:
+    """A broker that takes seconds to start, for all tests that want it."""
+    if missing := ApacheKafka.missing():
+        pytest.skip(missing)
+    broker = ApacheKafka(tmp_path_factory.mktemp("kafka"))
+    await broker.start()
+    yield broker
+    await broker.stop()
 
 
 @pytest.fixture
-async def harness(
-    request: pytest.FixtureRequest, emulators: Emulators, tmp_path: Path
-) -> AsyncIterator[SourceHarness]:
+def made(request: pytest.FixtureRequest, emulators: Emulators, tmp_path: Path) -> SourceHarness:
+    """The harness, with what it shares with others."""
     one = HARNESSES[request.param](tmp_path)
     if isinstance(one, KinesisHarness):
         one.server = streams_of(emulators, one.emulator)
-    await one.start()
+    if isinstance(one, ApacheKafkaHarness):
+        one.broker = request.getfixturevalue("apache")
+    return one
+
+
+@pytest.fixture
+async def harness(made: SourceHarness) -> AsyncIterator[SourceHarness]:
+    await made.start()
     try:
-        yield one
+        yield made
     finally:
-        await one.stop()
+        await made.stop()
 
 
 async def test_it_opens_says_that_it_lives_and_closes_twice(harness: SourceHarness) -> None:
@@ -92,6 +127,14 @@ async def test_what_was_released_comes_again_with_the_same_id(harness: SourceHar
         second.intake.settle()
     ids = [{one.event.id for one in reading} for reading in (first.intake.deliveries, again)]
     assert ids[0] == ids[1]
+
+
+async def test_what_has_ended_counts_until_it_is_written(harness: SourceHarness) -> None:
+    async with harness.reading() as reading:
+        await harness.publish(10)
+        await reading.intake.until(10)
+        reading.intake.settle()
+        await until(lambda: not reading.intake.uncommitted_count, timeout=30)
 
 
 @pytest.mark.needs("crash")
