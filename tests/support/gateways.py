@@ -60,7 +60,7 @@ class Running:
                 progress.state not in (State.STARTING, State.DRAINING)
                 for _, progress in self.gateway.subscriptions()
             ),
-            timeout=10,
+            timeout=40,
         )
 
 

@@ -95,7 +95,7 @@ class RecordingIntake:
             delivery.settle(outcome)
         self._signal.set()
 
-    async def until(self, count: int, timeout: float = 30) -> list[Delivery]:
+    async def until(self, count: int, timeout: float = 60) -> list[Delivery]:
         """Return the deliveries once there are `count` of them."""
         async with asyncio.timeout(timeout):
             while len(self.deliveries) < count:

@@ -22,7 +22,8 @@ from runtimes import catalog
 from runtimes.runtime import Choice
 
 KEY = ("default", "hello")
-PATIENCE = 40.0
+PATIENCE = 80.0
+"""Seconds; the longest wait is for an installation, which computes all the time."""
 
 FAST = ProcessSettings(probe_interval=0.1, probe_timeout=0.5, start_timeout=10.0)
 

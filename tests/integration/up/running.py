@@ -87,6 +87,21 @@ class Up:
         """Run another verb beside it."""
         return await tidegate(*arguments, cwd=self.folder)
 
+    @asynccontextmanager
+    async def command_that_lasts(self, *arguments: str) -> AsyncIterator[asyncio.StreamReader]:
+        """Run another verb beside it for the length of the block, and yield what it prints."""
+        process = await asyncio.create_subprocess_exec(
+            *PROGRAM, *arguments, cwd=self.folder, env=environment(),
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdout is not None
+        try:
+            yield process.stdout
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
+
     async def control(self, path: str) -> Any:
         """Read from the control API."""
         contact = self.contact

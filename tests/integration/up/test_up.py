@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from tests.integration.up.manifests import function, route, stream
-from tests.integration.up.running import Up, running, start, tidegate
+from tests.integration.up.running import PATIENCE, Up, running, start, tidegate
 
 ECHO = "print('got', event['data'])\nreturn event['data'] or 'nothing'"
 
@@ -87,11 +87,12 @@ async def test_misspelt_names_get_the_nearest_one(shared_up: Up) -> None:
 async def test_logs_are_shown_and_followed(up: Up) -> None:
     await up.command("function", "call", "hello", "-d", "first")
     assert "got b'first'" in (await up.command("function", "logs", "hello")).out
-    follower = asyncio.create_task(up.command("function", "logs", "hello", "-f"))
-    await up.command("function", "call", "hello", "-d", "second")
-    await up.stop()
-    answer = await follower
-    assert "got b'second'" in answer.out
+    async with up.command_that_lasts("function", "logs", "hello", "-f") as lines:
+        await until_read(lines, b"got b'first'")
+        await up.command("function", "call", "hello", "-d", "second")
+        await until_read(lines, b"got b'second'")
+        await up.stop()
+        await until_read(lines, b"")
     assert "hello | got b'second'" in up.log
 
 
@@ -249,6 +250,15 @@ async def test_the_log_is_json_when_asked(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in up.log.splitlines()]
     assert {"time", "level", "message"} <= set(lines[0])
     assert any(line.get("function") == "default/hello" for line in lines)
+
+
+async def until_read(lines: asyncio.StreamReader, text: bytes) -> None:
+    """Read up to a line with `text` in it, or to the end if that is empty."""
+    async with asyncio.timeout(PATIENCE):
+        while line := await lines.readline():
+            if text and text in line:
+                return
+    assert not text, f"{text!r} did not come"
 
 
 async def until_gone(pid: int) -> None:

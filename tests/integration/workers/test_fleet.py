@@ -56,7 +56,7 @@ def route(path: str = "/", **policy: object) -> Subscription:
 
 async def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
     async with function_server() as function:
-        silent = care(tmp_path, silence=1.5)
+        silent = care(tmp_path, silence=4.0)
         async with running_fleet(silent, [route()], function.address) as running:
             await running.serving()
             hung = running.pids()[0]
