@@ -12,7 +12,13 @@ from pathlib import Path
 
 from controllers.desired.local import LocalFunction
 from controllers.local.child import Command, Print
-from controllers.local.workshop import COMPILING, INSTALLING, Work, Workshop, installer_env
+from controllers.local.workshop import (
+    Failure,
+    Workshop,
+    compiling_failed,
+    installer_env,
+    installing_failed,
+)
 from runtimes.runtime import Runtime, Step
 from tidegate import __version__
 
@@ -72,7 +78,7 @@ class Builds:
         async def make(folder: Path) -> None:
             await asyncio.to_thread(_fill, folder, build, deps, installed)
             if runtime.compile is not None:
-                await self._run(runtime.compile, COMPILING, build, folder, show)
+                await self._run(runtime.compile, compiling_failed, build, folder, show)
 
         return await self._workshop.folder("builds", digest, make)
 
@@ -87,11 +93,13 @@ class Builds:
             for file in locks:
                 await asyncio.to_thread(shutil.copy, file, folder)
             assert build.runtime.install is not None
-            await self._run(build.runtime.install, INSTALLING, build, folder, show)
+            await self._run(build.runtime.install, installing_failed, build, folder, show)
 
         return await self._workshop.folder("dependencies", digest, make)
 
-    async def _run(self, step: Step, work: Work, build: Build, folder: Path, show: Print) -> None:
+    async def _run(
+        self, step: Step, failure: Failure, build: Build, folder: Path, show: Print
+    ) -> None:
         places = build.runtime.on_a_laptop(folder)
         env = {
             **installer_env(os.environ),
@@ -104,7 +112,7 @@ class Builds:
             "TIDEGATE_RUNTIME": places.files,
         }
         command = Command((SHELL, "-c", step.command), env, folder)
-        await self._workshop.run(work, command, show)
+        await self._workshop.run(command, failure, show)
 
 
 def _fill(folder: Path, build: Build, deps: str, installed: Path | None) -> None:

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from controllers.local.child import Command, Print
-from controllers.local.workshop import INSTALLING, Workshop, installer_env
+from controllers.local.workshop import Workshop, installer_env, installing_failed
 
 QUIET_PIP = (
     "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off",
@@ -38,7 +38,7 @@ class Environments:
                 (_python(folder), *QUIET_PIP, "-r", str(file)),
             ):
                 command = Command(arguments, installer_env(os.environ), folder)
-                await self._workshop.run(INSTALLING, command, show)
+                await self._workshop.run(command, installing_failed, show)
 
         return _python(await self._workshop.folder("environments", digest, make))
 

@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from controllers.local.child import Child, Command, Print, machine_env
@@ -27,16 +26,20 @@ Make = Callable[[Path], Awaitable[None]]
 """Fills an empty folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What is done, in words, and what to do when it fails."""
-
-    doing: str
-    fix: str
+Failure = Callable[[int | None, str], str]
+"""From an exit code and last words to the sentence for a status."""
 
 
-INSTALLING = Work("installing spec.deps", "correct spec.deps")
-COMPILING = Work("compiling the function", "correct its code")
+def installing_failed(code: int | None, words: str) -> str:
+    """Say that dependencies could not be installed."""
+    return (
+        f"installing spec.deps failed with code {code}; correct spec.deps. Its last words:\n{words}"
+    )
+
+
+def compiling_failed(code: int | None, words: str) -> str:
+    """Say that the function could not be compiled."""
+    return f"compiling the code failed with code {code}; correct it. Its last words:\n{words}"
 
 
 class Workshop:
@@ -78,7 +81,7 @@ class Workshop:
         finally:
             await asyncio.to_thread(_discard_unless_published, folder, link)
 
-    async def run(self, work: Work, command: Command, show: Print) -> None:
+    async def run(self, command: Command, failure: Failure, show: Print) -> None:
         """Run one command; raises PreparationFailed with its last lines."""
         tail: deque[str] = deque(maxlen=SHOWN_LINES)
 
@@ -92,10 +95,7 @@ class Workshop:
         finally:
             await child.kill()
         if child.code != 0:
-            words = "\n".join(tail) or "it said nothing"
-            raise PreparationFailed(
-                f"{work.doing} failed with code {child.code}; {work.fix}. Its last words:\n{words}"
-            )
+            raise PreparationFailed(failure(child.code, "\n".join(tail) or "it said nothing"))
 
 
 def installer_env(environment: Mapping[str, str]) -> dict[str, str]:

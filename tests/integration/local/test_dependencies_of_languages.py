@@ -98,6 +98,6 @@ async def test_a_function_in_go_brings_its_modules(laptop: Laptop, tmp_path: Pat
 async def test_code_that_does_not_compile_shows_the_compilers_last_words(laptop: Laptop) -> None:
     code = Code(GO.replace("greeting.Word", "1").replace('\t"example.com/greeting"\n', ""))
     laptop.functions.want([function(code=code, runtime="go1.26", handler="hello.Main")])
-    await laptop.until(lambda: laptop.printed("compiling the function failed with code 3"))
+    await laptop.until(lambda: laptop.printed("compiling the code failed with code 3"))
     assert laptop.status().state is State.FAILING
     assert "cannot use 1" in laptop.status().reason
