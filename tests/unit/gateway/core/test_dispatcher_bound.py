@@ -13,6 +13,7 @@ from gateway.core.dispatcher import Dispatcher
 from gateway.core.progress import Progress
 from gateway.core.route import Limits, Route
 from gateway.core.source import Intake
+from gateway.server.admin import row
 from gateway.sinks.memory import MemorySink
 from gateway.sources.memory import MemoryLog, MemorySource
 from tests.support.clock import rest
@@ -84,9 +85,11 @@ async def test_the_source_is_told_when_half_of_the_bound_waits() -> None:
         assert source.told
 
 
-async def test_what_cannot_be_written_is_forgotten_with_the_source() -> None:
+async def test_what_cannot_be_written_is_shown_until_the_source_ends() -> None:
     async with dispatching(3) as (source, sink, progress):
         await sink.until(3)
         source.intake.unwritable("the brokers are away")
-        assert (progress.uncommitted, progress.unwritable) == (3, "the brokers are away")
+        shown = row(subscription(), progress)
+        assert shown["uncommitted"] == 3
+        assert shown["reason"] == "3 ended and not committed: the brokers are away"
     assert (progress.uncommitted, progress.unwritable) == (0, "")
