@@ -8,22 +8,26 @@
  *                       [MORE, id]      one more chunk may come
  *                       [CANCEL, id]    stop the call; its last message is still awaited
  *                       [PING]          do you turn?
+ *                       [OPEN]          let a referee say what has begun (see referee.js)
+ *                       [THAW]          begin what comes from here on: the front has taken back the rest
  *     worker -> front   [READY, version] | [FAILED, sentence]
  *                       [WAITS, id]     the call's turn is over, and it waits for something
  *                       [ANSWER, id, status, headers, failed]  + the body
  *                       [HEAD, id, status, headers, length or null]
  *                       [CHUNK, id]     + bytes …
  *                       [END, id, failed]
- *                       [PONG]          I turn
+ *                       [PONG] | [THAWED]
  *                       [LONG]          a turn took long
  *                       [SPOILT]        let me end: something outside of a call failed
  *
  * A call ends with exactly one ANSWER or END. Headers are a flat list: name, value, name, value.
  */
 
+const fs = require('node:fs');
+
 const KINDS = [
-  'LOAD', 'CALL', 'MORE', 'CANCEL', 'PING',
-  'READY', 'FAILED', 'WAITS', 'ANSWER', 'HEAD', 'CHUNK', 'END', 'PONG', 'LONG', 'SPOILT',
+  'LOAD', 'CALL', 'MORE', 'CANCEL', 'PING', 'OPEN', 'THAW',
+  'READY', 'FAILED', 'WAITS', 'ANSWER', 'HEAD', 'CHUNK', 'END', 'PONG', 'THAWED', 'LONG', 'SPOILT',
 ];
 const kinds = Object.freeze(Object.fromEntries(KINDS.map((name, at) => [name, at])));
 
@@ -41,9 +45,6 @@ const PREFIX = 8;
 /** Bytes up to this size are copied into the frame: cheaper than a second write. */
 const SMALL = 16 * 1024;
 
-/** Frames wait for others for so many milliseconds at most. */
-const PATIENCE = 1;
-
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -52,26 +53,21 @@ const NOTHING = Buffer.alloc(0);
  */
 class Sender {
   #socket;
+  #descriptor;
   #frames = [];
-  #since = 0;
 
-  constructor(socket) {
+  /** With a descriptor, what the system takes at once does not go through the socket's stream. */
+  constructor(socket, descriptor = null) {
     this.#socket = socket;
+    this.#descriptor = descriptor;
   }
 
   /** Send soon. */
   send(message, bytes = NOTHING) {
-    const first = this.#frames.length === 0;
-    const now = performance.now();
+    if (this.#frames.length === 0) setImmediate(() => this.flush());
     const inline = bytes.length <= SMALL;
     this.#frames.push(frameOf(message, bytes, inline));
     if (!inline) this.#frames.push(bytes);
-    if (first) {
-      this.#since = now;
-      setImmediate(() => this.flush());
-    } else if (now - this.#since >= PATIENCE) {
-      this.flush();
-    }
   }
 
   /** Send what waits. */
@@ -79,13 +75,25 @@ class Sender {
     const frames = this.#frames;
     if (frames.length === 0) return;
     this.#frames = [];
-    this.#socket.write(frames.length === 1 ? frames[0] : Buffer.concat(frames));
+    const data = frames.length === 1 ? frames[0] : Buffer.concat(frames);
+    const sent = this.#writeAtOnce(data);
+    if (sent < data.length) this.#socket.write(sent ? data.subarray(sent) : data);
   }
 
   /** Send what waits, and no more. */
   end() {
     this.flush();
     this.#socket.end();
+  }
+
+  /** Bytes that the system took. */
+  #writeAtOnce(data) {
+    if (this.#descriptor === null || this.#socket.writableLength) return 0;
+    try {
+      return fs.writeSync(this.#descriptor, data);
+    } catch {
+      return 0; // it is full, or closed, which the socket will tell
+    }
   }
 }
 

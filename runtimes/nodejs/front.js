@@ -84,6 +84,7 @@ class Front {
       streaming: false,
       settled: false,
       grace: 0,
+      place: 0,
     };
     exchange.body = null;
     this.#pool.submit(call);

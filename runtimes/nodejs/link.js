@@ -22,14 +22,17 @@ const ASKED = Symbol('asked');
 /** So many calls at most may wait in a worker for their turns. */
 const LARGEST_WINDOW = 32;
 
+/** So many calls had to wait for a turn before a worker gets a referee, which takes memory. */
+const BUSY = 200;
+
 /**
  * One worker as the pool sees it; times are milliseconds of performance.now().
  *
  * A worker runs many calls, but one *turn* at a time: the synchronous part of a call, during
- * which it can do nothing else. A call that was handed over waits there behind the turns before
- * it, so it is handed over at once only while turns are short: like the window of a network
- * connection, their number grows by one with each turn, and falls to one with a long one. A
- * function that blocks holds up none but those that came with its first long turn.
+ * which it can do nothing else. By default a call is handed over when the turn before it is over.
+ * Under load that costs more than the call, so some are handed over ahead: like the window of a
+ * network connection, their number grows by one with each turn, and falls to one with a long one.
+ * Then those that have not begun are taken back, for another worker (see referee.js).
  */
 class WorkerLink {
   calls = new Map();
@@ -42,6 +45,9 @@ class WorkerLink {
   #sender;
   #turns = new Map();
   #window = 1;
+  #handed = 0;
+  #frozen = false;
+  #waited = 0;
   #heard = performance.now();
 
   /** `pool` gets what the worker says: hear(link, message, bytes), and bury(link) at its end. */
@@ -53,12 +59,14 @@ class WorkerLink {
       pool.hear(this, message, bytes);
     };
     process.socket.on('data', (data) => this.#decoder.feed(data, take));
+    process.referee.on('data', (data) => pool.takeBack(this, this.#takenBack(data.readInt32LE(0))));
     process.onEnd(() => pool.bury(this));
   }
 
   /** Whether it can take a call now; one that was silent is asked, and answers the pool. */
   free(now) {
-    if (!this.ready || this.#turns.size >= this.#window) return false;
+    if (!this.ready || this.#frozen) return false;
+    if (this.#turns.size >= this.#window) return this.#isBusy();
     if (this.calls.size === 0 || now - this.#heard < SILENCE) return true;
     if (!this.#turns.has(ASKED)) {
       this.#turns.set(ASKED, 0);
@@ -71,7 +79,12 @@ class WorkerLink {
   sweep() {
     for (const [whose, sweeps] of this.#turns) this.#turns.set(whose, sweeps + 1);
     for (const call of this.calls.values()) call.grace -= call.settled ? 1 : 0;
-    if (this.stuck) this.#window = 1;
+    if (!this.stuck) return;
+    this.#window = 1;
+    if (this.process.opened && !this.#frozen && this.#turns.size > 1) {
+      this.#frozen = true;
+      this.process.referee.write('?');
+    }
   }
 
   /** Whether its turn, the oldest, lasts long. */
@@ -85,10 +98,11 @@ class WorkerLink {
     this.calls.set(call.id, call);
     call.link = this;
     this.#turns.set(call.id, 0);
+    this.#handed += 1;
+    call.place = this.#handed;
     const { id, head, peer, unixDeadline } = call;
     const message = [kinds.CALL, id, head.method, head.target, head.headers, peer, unixDeadline];
     this.#sender.send(message, call.body);
-    call.body = null;
   }
 
   /** The call has ended in the worker. */
@@ -139,13 +153,46 @@ class WorkerLink {
   }
 
   #hear(message) {
+    const [kind, whose] = message;
     this.#heard = performance.now();
-    if (message[0] === kinds.LONG) this.#window = 1;
-    else if (this.#turns.delete(message[0] === kinds.PONG ? ASKED : message[1])) this.#grow();
+    if (kind === kinds.LONG) this.#window = 1;
+    else if (kind === kinds.THAWED) this.#frozen = false;
+    else if (this.#turns.delete(kind === kinds.PONG ? ASKED : whose)) this.#turned(whose);
   }
 
-  #grow() {
-    this.#window = Math.min(this.#window + 1, LARGEST_WINDOW);
+  #turned(whose) {
+    const call = this.calls.get(whose);
+    if (call) call.body = null; // it has begun, and will not be taken back
+    if (this.process.opened) this.#window = Math.min(this.#window + 1, LARGEST_WINDOW);
+  }
+
+  /** A call has to wait for its turn. */
+  #isBusy() {
+    this.#waited += 1;
+    if (this.#waited === BUSY && !this.process.opened) {
+      this.process.open();
+      this.#countAnew();
+    }
+    return false;
+  }
+
+  /** The calls that had not begun when so many had. */
+  #takenBack(begun) {
+    const taken = [...this.calls.values()].filter((call) => call.place > begun);
+    for (const call of taken) {
+      this.#turns.delete(call.id);
+      this.calls.delete(call.id);
+      call.link = null;
+    }
+    this.#countAnew();
+    this.#sender.send([kinds.THAW]);
+    return taken.filter((call) => !call.settled);
+  }
+
+  /** The worker counts the calls that it begins from here on; those before have begun. */
+  #countAnew() {
+    this.#handed = 0;
+    for (const call of this.calls.values()) call.place = 0;
   }
 }
 

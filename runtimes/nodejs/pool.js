@@ -133,6 +133,13 @@ class Pool {
     }
   }
 
+  /** Calls that a worker has not begun, since one before them takes long, are another's. */
+  takeBack(link, calls) {
+    this.#waiting.unshift(...calls);
+    this.#assign();
+    this.#watch();
+  }
+
   /** A worker has ended: settle what it ran, and replace it where needed. */
   bury(link) {
     this.#links.splice(this.#links.indexOf(link), 1);

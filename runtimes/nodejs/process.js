@@ -25,21 +25,25 @@ const UNITS = { '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, Ki: 2 ** 10, Mi: 2 ** 20
  * Without settings it is a generic one that is told later what to load.
  */
 class WorkerProcess {
+  /** Whether it has a referee. */
+  opened = false;
   #child;
   #ending = null;
 
   constructor(settings = null) {
     const [command, ...prefix] = dyingWithTheFront();
-    const lifeline = prefix.length === 0;
     this.#child = spawn(command, [...prefix, ...interpreter(settings), SCRIPT], {
-      stdio: ['ignore', 'inherit', 'inherit', 'pipe', lifeline ? 'pipe' : 'ignore'],
+      stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'pipe'],
       detached: true, // a group of its own: what the function starts is killed with it
     });
     // without a process there is no channel: one that has ended takes its place
-    this.socket = this.#child.stdio?.[3] ?? new net.Socket();
-    if (this.#child.pid === undefined) this.socket.destroy();
-    this.socket.on('error', () => {}); // its end is what counts, and 'close' tells
+    [this.socket, this.referee] = this.#child.stdio?.slice(3) ?? [new net.Socket(), new net.Socket()];
+    for (const socket of [this.socket, this.referee]) {
+      if (this.#child.pid === undefined) socket.destroy();
+      socket.on('error', () => {}); // its end is what counts, and 'close' tells
+    }
     this.sender = new Sender(this.socket);
+    if (prefix.length === 0) this.open();
     if (settings !== null) this.load(settings);
   }
 
@@ -57,6 +61,13 @@ class WorkerProcess {
   load(settings, told = null) {
     this.sender.send([kinds.LOAD, settings, told]);
     this.sender.flush();
+  }
+
+  /** Let a referee watch over it: it tells what has begun, and ends the worker with the front. */
+  open() {
+    if (this.opened) return;
+    this.opened = true;
+    this.sender.send([kinds.OPEN]);
   }
 
   /** End the worker and every process that it started, at once. */
@@ -108,8 +119,8 @@ function bytesOf(quantity) {
 /**
  * The command whose child the kernel kills when the front is gone, whatever the function does.
  *
- * Node has no way to prctl(PR_SET_PDEATHSIG). Where util-linux is missing, a thread of the worker
- * does it (`lifeline.js`), which takes some memory.
+ * Node has no way to prctl(PR_SET_PDEATHSIG). Where util-linux is missing, the worker's referee does
+ * it from the start, a thread that takes some memory.
  */
 function dyingWithTheFront() {
   for (const folder of (process.env.PATH ?? '').split(path.delimiter)) {

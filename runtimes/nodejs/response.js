@@ -25,6 +25,7 @@ class Response extends PassThrough {
     super();
     this.#begin = begin;
     this.on('error', () => {}); // whoever reads the parts is told, too
+    this.once('pipe', () => this.flushHeaders()); // a function may return before the first part
   }
 
   /** `status(201)` as in express; `status = 201` as in the contract. */

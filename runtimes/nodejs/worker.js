@@ -15,8 +15,8 @@ const { DESCRIPTOR, Decoder, Sender, kinds } = require('./channel');
 const { become } = require('./environment');
 const { contextOf } = require('./event');
 const { described, writeTrace } = require('./failure');
-const { endWithTheFront } = require('./lifeline');
 const { LoadError, load } = require('./load');
+const { Turnstile } = require('./referee');
 
 /** A turn of so many milliseconds is one that others should not wait for. */
 const LONG_TURN = 10;
@@ -25,15 +25,17 @@ const exit = process.exit.bind(process);
 
 class Worker {
   #socket = new net.Socket({ fd: DESCRIPTOR, readable: true, writable: true });
-  #sender = new Sender(this.#socket);
+  #sender = new Sender(this.#socket, DESCRIPTOR);
   #decoder = new Decoder();
   #calls = new Map();
   #shared = null;
   #turns = [];
+  #turnstile = null;
 
   run() {
     this.#socket.on('data', (data) => {
-      this.#decoder.feed(data, (message, bytes) => this.#take(message, bytes));
+      // each in a turn of its own, after which promises of the one before it have had theirs
+      this.#decoder.feed(data, (...message) => setImmediate(() => this.#take(...message)));
     });
     this.#socket.on('error', () => {}); // its end is what counts
     this.#socket.on('close', () => exit(0));
@@ -77,6 +79,12 @@ class Worker {
         return this.#calls.get(message[1])?.more();
       case kinds.CANCEL:
         return this.#calls.get(message[1])?.cancel();
+      case kinds.OPEN:
+        this.#turnstile = new Turnstile();
+        return this.#turnstile.open();
+      case kinds.THAW:
+        this.#turnstile.reset();
+        return this.send([kinds.THAWED]);
       default:
         return this.send([kinds.PONG]);
     }
@@ -96,7 +104,12 @@ class Worker {
     this.sendNow([kinds.READY, process.versions.node]);
   }
 
-  #begin([, id, method, target, headers, peer, deadline], bytes) {
+  #begin(message, bytes) {
+    this.#sender.flush(); // this call may block, which is nothing to those before it
+    if (this.#turnstile === null || this.#turnstile.pass()) this.#run(message, bytes);
+  }
+
+  #run([, id, method, target, headers, peer, deadline], bytes) {
     // a copy, or whoever keeps a small body keeps all that was read with it
     const sent = { method, target, headers, peer, body: Buffer.from(bytes) };
     const call = new Call(id, this.#shared, deadline);
@@ -140,6 +153,5 @@ function waitForReaders() {
   for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true);
 }
 
-endWithTheFront();
 waitForReaders();
 new Worker().run();
