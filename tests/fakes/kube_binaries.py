@@ -57,7 +57,7 @@ def build() -> None:
     fresh = Path(tempfile.mkdtemp(dir=target.parent))
     try:
         for name, package in _PACKAGES.items():
-            _compile(package, fresh / name)
+            compiled(MODULE, package, fresh / name)
         os.rename(fresh, target)
     except OSError:
         if not target.exists():
@@ -66,22 +66,24 @@ def build() -> None:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _compile(package: str, output: Path) -> None:
-    command = ["nice", "-n", "10", "go", "build", "-trimpath", "-ldflags", _flags(), "-o"]
+def compiled(module: Path, package: str, output: Path) -> None:
+    """Build one program of a folder's go.mod."""
+    command = ["nice", "-n", "10", "go", "build", "-trimpath", "-ldflags", _flags(module), "-o"]
     environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOTOOLCHAIN": "local"}
     subprocess.run(
         [*command, str(output), package],
-        cwd=MODULE,
+        cwd=module,
         env=environment,
         check=True,
         timeout=DEADLINE,
     )
 
 
-def _flags() -> str:
-    """Let the server say which version it is: clients go by it."""
-    found = re.search(r"k8s\.io/kubernetes (v(\d+)\.(\d+)\.\S+)", (MODULE / "go.mod").read_text())
-    assert found is not None
+def _flags(module: Path) -> str:
+    """Let a program of Kubernetes say which version it is: clients go by it."""
+    found = re.search(r"k8s\.io/kubernetes (v(\d+)\.(\d+)\.\S+)", (module / "go.mod").read_text())
+    if found is None:
+        return "-s -w"
     version, major, minor = found.groups()
     said = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
     words = [f"-X k8s.io/component-base/version.{name}={text}" for name, text in said.items()]
@@ -91,8 +93,13 @@ def _flags() -> str:
 def _cached() -> Path:
     sums = "".join((MODULE / name).read_text() for name in ("go.mod", "go.sum"))
     digest = hashlib.sha256(sums.encode()).hexdigest()
+    return cache_folder() / f"kube-{digest[:16]}"
+
+
+def cache_folder() -> Path:
+    """Return where everything is kept that is built or installed once."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "tidegate" / f"kube-{digest[:16]}"
+    return home / "tidegate"
 
 
 def main() -> int:
