@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Files or directories of manifests that `make up` runs: the examples that need no broker of yours.
 PATHS ?= examples/hello examples/pipeline examples/cron
 
-.PHONY: up test apiserver again slow lint bench crds lock clean
+.PHONY: up test apiserver again slow faults e2e lint bench crds lock clean
 
 up: .venv/up  ## Run everything on this machine: functions, gateway, embedded NATS.
 	$(BIN)/tidegate up $(PATHS)
@@ -32,6 +32,9 @@ slow: .venv/dev apiserver  ## Run the longer forms of the fault tests.
 
 faults: .venv/dev  ## Every fault on real brokers with 100,000 events: hours; see docs/faults.md.
 	TIDEGATE_FAULTS=long $(BIN)/pytest tests/faults
+
+e2e: .venv/dev apiserver  ## Make a cluster of one node here, as root, run tests/e2e on it, and remove it.
+	$(BIN)/python -m tests.e2e.node
 
 lint: .venv/dev  ## Style, types and the direction of imports.
 	$(BIN)/ruff check .
