@@ -43,7 +43,7 @@ final class Channel
     private string $buffer = '';
 
     /**
-     * The messages that data completes, in order.
+     * The messages that data completes, in order; throws Garbled.
      *
      * @return list<list<mixed>>
      */
@@ -56,7 +56,8 @@ final class Channel
             if (strlen($this->buffer) < $size + 4) {
                 break;
             }
-            $messages[] = unserialize(substr($this->buffer, 4, $size), ['allowed_classes' => false]);
+            $message = @unserialize(substr($this->buffer, 4, $size), ['allowed_classes' => false]);
+            $messages[] = is_array($message) ? $message : throw new Garbled();
             $this->buffer = substr($this->buffer, $size + 4);
         }
         return $messages;

@@ -245,7 +245,7 @@ final class Front
     {
         $accepted = 0;
         while (($socket = @stream_socket_accept($this->server, 0, $peer)) !== false) {
-            $this->connect($socket, $peer);
+            $this->connect($socket, (string) $peer);
             $accepted++;
         }
         if ($accepted === 0) {

@@ -47,7 +47,7 @@ final class Pool
     ) {
     }
 
-    /** Start a worker. */
+    /** Start a worker; throws StartFailure. */
     public function add(): void
     {
         $this->links[] = new WorkerLink(WorkerProcess::start(), $this->reactor, $this->hear(...));
@@ -126,8 +126,8 @@ final class Pool
     {
         foreach ($this->links as $link) {
             if ($link->process->reap()) {
-                $link->detach();
                 $this->links = array_values(array_filter($this->links, fn ($one) => $one !== $link));
+                $link->hearOut();
                 $this->bury($link);
             }
         }
@@ -375,8 +375,13 @@ final class Pool
             $room = $this->settings->concurrency - count($living);
             $wanted = max($wanted, min($room, count($this->waiting) - $starting));
         }
-        while ($wanted-- > 0) {
-            $this->add();
+        try {
+            while ($wanted-- > 0) {
+                $this->add();
+            }
+        } catch (StartFailure $error) {
+            $this->front->tell("starting a worker: {$error->getMessage()}");
+            $this->delayRespawn();
         }
     }
 

@@ -94,7 +94,7 @@ final class WorkerLink
         $this->retiring = true;
         $this->stopBy = $this->reactor->now() + self::STOP_GRACE;
         $this->detach();
-        fclose($this->process->channel);
+        $this->process->close();
     }
 
     /** Kill a worker whose call has outlived its interruption, or that does not exit. */
@@ -112,6 +112,15 @@ final class WorkerLink
         $this->process->kill();
     }
 
+    /** Take what a worker that has ended had said before. */
+    public function hearOut(): void
+    {
+        while ($this->open && $this->read()) {
+        }
+        $this->detach();
+        $this->process->close();
+    }
+
     /** Listen no more. */
     public function detach(): void
     {
@@ -121,18 +130,25 @@ final class WorkerLink
         }
     }
 
-    private function read(): void
+    /** Whether there was something. */
+    private function read(): bool
     {
         $data = @fread($this->process->channel, Channel::READ_SIZE);
         if ($data === false || $data === '') {
             if (Stream::hasEnded($this->process->channel)) {
                 $this->detach(); // the process has ended or is about to: it is reaped
             }
-            return;
+            return false;
         }
-        foreach ($this->decoder->feed($data) as $message) {
-            ($this->onMessage)($this, $message);
+        try {
+            foreach ($this->decoder->feed($data) as $message) {
+                ($this->onMessage)($this, $message);
+            }
+        } catch (Garbled) {
+            $this->kill();
+            return false;
         }
+        return true;
     }
 
     private function send(mixed ...$message): void

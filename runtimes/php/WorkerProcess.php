@@ -19,19 +19,20 @@ final class WorkerProcess
         Stream::unblock($channel);
     }
 
-    /** A new worker. In its own process, Forked is thrown. */
+    /** A new worker; throws StartFailure. In its own process, Forked is thrown. */
     public static function start(): self
     {
-        [$ours, $theirs] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
+        $pair = @stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
+        [$ours, $theirs] = $pair ?: throw new StartFailure('there is no descriptor for its channel');
         $front = posix_getpid();
-        $pid = pcntl_fork();
+        $pid = @pcntl_fork();
         if ($pid === 0) {
             fclose($ours);
             posix_setpgid(0, 0); // what the function starts is killed with it
             throw new Forked($theirs, $front);
         }
         if ($pid < 0) {
-            throw new \RuntimeException('starting a worker: ' . pcntl_strerror(pcntl_get_last_error()));
+            throw new StartFailure(pcntl_strerror(pcntl_get_last_error()));
         }
         @posix_setpgid($pid, $pid); // whoever comes first
         return new self($pid, $ours);
@@ -53,7 +54,7 @@ final class WorkerProcess
         }
     }
 
-    /** Whether the process has ended; if so, what it left behind is ended and freed. */
+    /** Whether the process has ended; if so, what it left behind is ended. */
     public function reap(): bool
     {
         if (pcntl_waitpid($this->pid, $status, WNOHANG) !== $this->pid) {
@@ -61,10 +62,15 @@ final class WorkerProcess
         }
         $this->kill();
         $this->status = $status;
+        return true;
+    }
+
+    /** Free what the process was reached by. */
+    public function close(): void
+    {
         if (is_resource($this->channel)) {
             fclose($this->channel);
         }
-        return true;
     }
 
     /** How the process ended, in words. */

@@ -6,11 +6,11 @@ declare(strict_types=1);
 
 namespace Tidegate;
 
-spl_autoload_register(static function (string $class): void {
-    if (str_starts_with($class, 'Tidegate\\') && is_file($file = __DIR__ . '/' . substr($class, 9) . '.php')) {
-        require $file;
-    }
-});
+// All at once: workers share what is loaded, and a front that has run out of descriptors loads
+// nothing any more.
+foreach (glob(__DIR__ . '/[A-Z]*.php') as $tidegate_file) {
+    require_once $tidegate_file;
+}
 
 $tidegate_role = Start::role();
 if (is_int($tidegate_role)) {
@@ -22,7 +22,7 @@ try {
     foreach ($tidegate_role->files() as $tidegate_file) {
         require_once $tidegate_file;
     }
-} catch (\Throwable $error) {
-    exit($tidegate_role->refuse($error));
+} catch (\Throwable $tidegate_error) {
+    exit($tidegate_role->refuse($tidegate_error));
 }
 exit($tidegate_role->run());

@@ -34,7 +34,10 @@ module Tidegate
       [payload.bytesize].pack("N") << payload
     end
 
-    # Turns bytes as they come into messages.
+    # Something else than a worker has written to its channel.
+    class Garbled < StandardError; end
+
+    # Turns bytes as they come into messages; raises Garbled.
     class Decoder
       def initialize
         @buffer = String.new
@@ -45,10 +48,18 @@ module Tidegate
         @buffer << data
         messages = []
         while (size = @buffer.unpack1("N")) && @buffer.bytesize >= size + 4
-          messages << Marshal.load(@buffer.byteslice(4, size))
+          messages << message(@buffer.byteslice(4, size))
           @buffer = @buffer.byteslice(size + 4, @buffer.bytesize)
         end
         messages
+      end
+
+      private
+
+      def message(payload)
+        Marshal.load(payload)
+      rescue TypeError, ArgumentError
+        raise Garbled, "a message of a worker cannot be read"
       end
     end
   end

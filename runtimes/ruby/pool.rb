@@ -92,9 +92,10 @@ module Tidegate
 
     # Some process has ended: settle what it ran, and replace it where needed.
     def reap
-      @links.select { |link| link.process.reap }.each do |link|
-        link.detach
-        @links.delete(link)
+      ended = @links.select { |link| link.process.reap }
+      @links -= ended
+      ended.each do |link|
+        link.hear_out
         bury(link)
       end
       assign
@@ -289,6 +290,9 @@ module Tidegate
         wanted = [wanted, [@settings.concurrency - living.size, @waiting.size - starting].min].max
       end
       wanted.times { adopt(WorkerProcess.new(@settings.folder)) }
+    rescue SystemCallError => error
+      @front.tell("starting a worker: #{error.message}")
+      delay_respawn
     end
 
     def trim_later(seconds)

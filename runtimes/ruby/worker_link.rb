@@ -94,6 +94,13 @@ module Tidegate
       @process.kill
     end
 
+    # Take what a worker that has ended had said before.
+    def hear_out
+      nil while @open && read
+      detach
+      @process.close
+    end
+
     # Listen no more.
     def detach
       return unless @open
@@ -104,14 +111,18 @@ module Tidegate
 
     private
 
+    # Whether there was something.
     def read
       data = @process.socket.read_nonblock(READ_SIZE, @reactor.scratch, exception: false)
       return if data == :wait_readable
-      return detach if data.nil? # the process has ended or is about to: it is reaped
+      return detach unless data # the process has ended or is about to: it is reaped
 
       @decoder.feed(data).each { |message| @on_message.call(self, message) }
+      true
     rescue SystemCallError, IOError
       detach
+    rescue Channel::Garbled
+      kill
     end
 
     def send_message(*message)

@@ -39,16 +39,20 @@ module Tidegate
       signal("KILL", -@pid) unless @status
     end
 
-    # Whether the process has ended; if so, what it left behind is ended and freed.
+    # Whether the process has ended; if so, what it left behind is ended.
     def reap
       return false unless Process.wait(@pid, Process::WNOHANG)
 
       status = $?
       kill
       @status = status
+      true
+    end
+
+    # Free what the process was reached by.
+    def close
       @socket.close
       @lifeline.close
-      true
     end
 
     # How the process ended, in words.
