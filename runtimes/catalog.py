@@ -24,7 +24,7 @@ def python(version: str) -> Runtime:
         command=(f"python{version}", "{files}/server.py"),
         env={"PYTHONPATH": f"{{function}}/lib/python{version}/site-packages:{{function}}"},
         install=_pip(version, image),
-        own_variables="PYTHON",
+        own_variables=("PYTHON",),
     )
 
 
@@ -62,6 +62,7 @@ def nodejs(version: str) -> Runtime:
         installed=("node_modules",),
         lock_files=("package-lock.json", "npm-shrinkwrap.json"),
         programs=("node",),
+        own_variables=("NODE_EXTRA_CA_CERTS", "NODE_OPTIONS", "UV_"),
     )
 
 

@@ -71,7 +71,7 @@ class Runtime:
     programs: tuple[str, ...] = ()
     """What a laptop must have on PATH."""
 
-    own_variables: str = ""
+    own_variables: tuple[str, ...] = ()
     """How the variables begin that its interpreter reads; such a server can be started warm."""
 
     @property

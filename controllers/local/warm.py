@@ -28,6 +28,11 @@ class WarmServers:
         self._ready: dict[tuple[str, ...], Child] = {}
         self._filling: dict[tuple[str, ...], asyncio.Task[None]] = {}
 
+    @property
+    def waiting(self) -> tuple[int, ...]:
+        """The process ids of the servers that wait."""
+        return tuple(child.pid for child in self._ready.values())
+
     async def start(self, command: Command, show: Print) -> Child:
         """Start `command`, by a server that is ready where there is one; raises OSError."""
         if not (command.can_be_warm and self._settings.warm_servers):
