@@ -11,7 +11,8 @@ const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[^\x00-\x08\x0a-\x1f\x7f]*$/;
 const BEYOND_LATIN_1 = /[^\x00-\xff]/g;
 const SERVERS_OWN = new Set([
-  'connection', 'content-length', 'date', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade',
+  'connection', 'content-length', 'date', 'keep-alive', 'te', 'trailer', 'transfer-encoding',
+  'upgrade',
 ]);
 
 /** The function returned what cannot be sent; the message names it. */
@@ -32,7 +33,8 @@ function answerFromResult(result, response) {
     result = result.body;
   }
   if (!Number.isInteger(status) || status < 200 || status > 599) {
-    throw new Unanswerable(`the status must be a whole number from 200 to 599, not ${told(status)}`);
+    const rule = 'the status must be a whole number from 200 to 599';
+    throw new Unanswerable(`${rule}, not ${told(status)}`);
   }
   if (isStream(result)) return { status, headers: headerList(headers, TEXT), stream: result };
   const [body, contentType] = bodyOf(result);
@@ -64,7 +66,8 @@ function statusOf(response) {
 /** Names and values of headers: an object, a map, a list of pairs, or the fetch API's. */
 function pairsOf(headers) {
   if (headers === null || headers === undefined) return [];
-  const entries = typeof headers[Symbol.iterator] === 'function' ? headers : Object.entries(headers);
+  const isIterable = typeof headers[Symbol.iterator] === 'function';
+  const entries = isIterable ? headers : Object.entries(headers);
   return [...entries].flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
 }
 
@@ -103,15 +106,16 @@ function jsonOf(value) {
 /** A value that is bytes as a Buffer, else null. */
 function bytesOf(value) {
   if (Buffer.isBuffer(value)) return value;
-  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  return value instanceof ArrayBuffer ? Buffer.from(value) : null;
+  if (value instanceof ArrayBuffer) return Buffer.from(value);
+  if (!ArrayBuffer.isView(value)) return null;
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }
 
 /** One part of a stream. */
 function partOf(value) {
   const bytes = typeof value === 'string' ? Buffer.from(value) : bytesOf(value);
-  if (bytes === null) throw new Unanswerable(`a streamed part must be a string or bytes, not ${told(value)}`);
-  return bytes;
+  if (bytes !== null) return bytes;
+  throw new Unanswerable(`a streamed part must be a string or bytes, not ${told(value)}`);
 }
 
 /** Headers as a flat list, without those that are the server's own. */
@@ -130,7 +134,8 @@ function headerList(headers, contentType) {
 function headerValue(name, value) {
   const text = String(value);
   if (!NAME.test(name) || !VALUE.test(text)) {
-    throw new Unanswerable(`the response header '${name}' has a character that HTTP does not allow`);
+    const what = `the response header '${name}'`;
+    throw new Unanswerable(`${what} has a character that HTTP does not allow`);
   }
   return text.replace(BEYOND_LATIN_1, '?');
 }

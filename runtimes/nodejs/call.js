@@ -4,7 +4,9 @@
 
 const { AsyncLocalStorage } = require('node:async_hooks');
 
-const { Unanswerable, answerFromResponse, answerFromResult, isResponse, partOf } = require('./answer');
+const {
+  Unanswerable, answerFromResponse, answerFromResult, isResponse, partOf,
+} = require('./answer');
 const { CHUNK_SIZE, WINDOW, kinds } = require('./channel');
 const { BadData, Context, Extensions, eventFromRequest } = require('./event');
 const { described, writeTrace } = require('./failure');
@@ -34,6 +36,8 @@ class SystemExit extends Error {
  */
 class Call {
   answered = false;
+  /** Whether the front has heard of it since it began. */
+  heardOf = false;
   #shared;
   #deadline;
   #event = null;
@@ -68,7 +72,7 @@ class Call {
     if (kubeless) Object.assign(this.#event.extensions.response.headers, KUBELESS_HEADERS);
     if (kubeless && sent.method === 'OPTIONS') this.#preflight(sent);
     else running.run(this, () => this.#run());
-    if (!this.answered) this.#shared.worker.waits(this);
+    if (!this.heardOf) this.#shared.worker.waits(this);
   }
 
   /** The front takes one more chunk. */
@@ -168,8 +172,10 @@ class Call {
     const parts = source[Symbol.asyncIterator]?.() ?? source;
     let started = false;
     const start = () => {
-      if (!started) this.#shared.worker.send([kinds.HEAD, this.id, ...head]);
+      if (started) return;
       started = true;
+      this.heardOf = true;
+      this.#shared.worker.send([kinds.HEAD, this.id, ...head]);
     };
     this.#source = source;
     try {
@@ -212,6 +218,7 @@ class Call {
   }
 
   #last(message, bytes) {
+    this.heardOf = true;
     this.#shared.worker.ended(this);
     this.#shared.worker.send(message, bytes);
   }

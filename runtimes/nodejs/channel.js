@@ -9,7 +9,7 @@
  *                       [CANCEL, id]    stop the call; its last message is still awaited
  *                       [PING]          do you turn?
  *                       [OPEN]          let a referee say what has begun (see referee.js)
- *                       [THAW]          begin what comes from here on: the front has taken back the rest
+ *                       [THAW]          begin what comes from here on; the rest was taken back
  *     worker -> front   [READY, version] | [FAILED, sentence]
  *                       [WAITS, id]     the call's turn is over, and it waits for something
  *                       [ANSWER, id, status, headers, failed]  + the body

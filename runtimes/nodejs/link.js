@@ -10,7 +10,7 @@ const GRACE = 12;
 /** How long an idle worker may take to exit (its 'exit' listeners) before it is killed. */
 const STOP_GRACE = 1000;
 
-/** A worker with calls that was silent for so long is asked whether it turns, before it gets one. */
+/** A worker with calls that was silent for so long is asked whether it turns. */
 const SILENCE = 10;
 
 /** A turn that outlives so many sweeps keeps its worker from others. */

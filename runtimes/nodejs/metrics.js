@@ -4,8 +4,8 @@
 
 const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-const LABELS = [...BOUNDS.map((bound) => (Number.isInteger(bound) ? `${bound}.0` : `${bound}`)), '+Inf'];
+const LABELS = '0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.5 5.0 10.0 +Inf'.split(' ');
+const BOUNDS = LABELS.slice(0, -1).map(Number);
 const METHODS = new Set([
   'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT',
 ]);
@@ -27,7 +27,8 @@ class Metrics {
   /** The whole text. */
   render() {
     const rows = [...this.#rows];
-    const samples = (name, of) => rows.map(([method, row]) => `${name}{method="${method}"} ${of(row)}`);
+    const samples = (name, of) =>
+      rows.map(([method, row]) => `${name}{method="${method}"} ${of(row)}`);
     return [
       '# HELP function_duration_seconds Duration of calls in seconds',
       '# TYPE function_duration_seconds histogram',

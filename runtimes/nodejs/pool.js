@@ -268,7 +268,8 @@ class Pool {
 
   /** Keep the sweep going while anything has a time limit. */
   #watch() {
-    const lasting = this.#waiting.length || this.#links.some((link) => link.calls.size || !link.ready);
+    const busy = this.#links.some((link) => link.calls.size || !link.ready);
+    const lasting = this.#waiting.length || busy;
     if (lasting || this.#lacking()) this.#tickSoon();
     else if (this.#links.length > 1) this.#trimmer ??= setTimeout(() => this.#trim(), IDLE_LIFE);
   }

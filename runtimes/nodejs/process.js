@@ -17,7 +17,9 @@ const SCRIPT = path.join(__dirname, 'worker.js');
 const OWN_MEMORY = 64 * MIB;
 const LEAST_HEAP = 32 * MIB;
 
-const UNITS = { '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 };
+const UNITS = {
+  '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40,
+};
 
 /**
  * A worker's process and the front's end of its channel.
@@ -37,7 +39,8 @@ class WorkerProcess {
       detached: true, // a group of its own: what the function starts is killed with it
     });
     // without a process there is no channel: one that has ended takes its place
-    [this.socket, this.referee] = this.#child.stdio?.slice(3) ?? [new net.Socket(), new net.Socket()];
+    const none = [new net.Socket(), new net.Socket()];
+    [this.socket, this.referee] = this.#child.stdio?.slice(3) ?? none;
     for (const socket of [this.socket, this.referee]) {
       if (this.#child.pid === undefined) socket.destroy();
       socket.on('error', () => {}); // its end is what counts, and 'close' tells
@@ -119,8 +122,8 @@ function bytesOf(quantity) {
 /**
  * The command whose child the kernel kills when the front is gone, whatever the function does.
  *
- * Node has no way to prctl(PR_SET_PDEATHSIG). Where util-linux is missing, the worker's referee does
- * it from the start, a thread that takes some memory.
+ * Node has no way to prctl(PR_SET_PDEATHSIG). Where util-linux is missing, the worker's referee
+ * does it from the start, a thread that takes some memory.
  */
 function dyingWithTheFront() {
   for (const folder of (process.env.PATH ?? '').split(path.delimiter)) {

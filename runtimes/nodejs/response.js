@@ -4,6 +4,10 @@
 
 const { PassThrough } = require('node:stream');
 
+const TYPES = {
+  json: 'application/json', html: 'text/html', text: 'text/plain', txt: 'text/plain',
+};
+
 /**
  * What a function says of its answer beside the value that it returns.
  *
@@ -104,8 +108,7 @@ class Response extends PassThrough {
   }
 
   type(mediaType) {
-    const known = { json: 'application/json', html: 'text/html', text: 'text/plain', txt: 'text/plain' };
-    const type = known[mediaType] ?? mediaType;
+    const type = TYPES[mediaType] ?? mediaType;
     return this.set('Content-Type', type.startsWith('text/') ? `${type}; charset=utf-8` : type);
   }
 

@@ -64,7 +64,7 @@ class Worker {
 
   #turned() {
     for (const call of this.#turns.splice(0)) {
-      if (!call.answered) this.send([kinds.WAITS, call.id]);
+      if (!call.heardOf) this.send([kinds.WAITS, call.id]);
     }
     this.#sender.flush();
   }

@@ -40,6 +40,8 @@ function* parts() {
   yield Buffer.from('two');
 }
 
+const TEAPOT = { status: 418, headers: { 'X-Kind': 'teapot' } };
+
 const ANSWERS = {
   '/text': () => 'grüße',
   '/bytes': () => Buffer.from([0x00, 0xff]),
@@ -50,7 +52,7 @@ const ANSWERS = {
   '/nothing': () => undefined,
   '/status': (response) => response.status(201) && 'made',
   '/status-headers': (response) => response.redirect('/elsewhere'),
-  '/response': () => new Response('short and stout', { status: 418, headers: { 'X-Kind': 'teapot' } }),
+  '/response': () => new Response('short and stout', TEAPOT),
   '/raised': () => {
     throw new Teapot();
   },
