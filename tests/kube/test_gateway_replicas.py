@@ -13,6 +13,8 @@ import nats
 import pytest
 
 from controllers.local.settings import LocalSettings
+from gateway.cluster.named_secrets import NamedSecrets
+from gateway.cluster.wanted import Name
 from gateway.sources.cron import CronSource
 from gateway.stores.kubernetes import KEEPS
 from tests.fakes.function_server import FunctionServer, function_server
@@ -20,13 +22,21 @@ from tests.fakes.kube_cluster import new_namespace
 from tests.fakes.kube_server import KubeServer
 from tests.fakes.nats_server import NatsServer
 from tests.support import laptop
-from tests.support.cluster import Stage, custom, function, http_trigger, replica_of, slice_of
+from tests.support.cluster import (
+    Stage,
+    custom,
+    function,
+    http_trigger,
+    replica_of,
+    secret,
+    slice_of,
+)
 from tests.support.definitions import install
 from tests.support.replica_process import ReplicaProcess, replica_process
 from tests.support.waiting import until
 from tidegate.kube.client import KubeClient, connected
 from tidegate.kube.objects import Object
-from tidegate.kube.resources import LEASES
+from tidegate.kube.resources import LEASES, SECRETS
 from tidegate.kube.selection import Selection
 
 pytestmark = pytest.mark.timeout(240)
@@ -220,3 +230,26 @@ async def test_the_workers_of_a_replica_write_its_records(
         assert holder.startswith("one_")
         assert await one.end() == 0
     assert await holders(admitting, namespace) == [""] * len(names)
+
+
+async def test_of_secrets_of_an_ingress_a_gateway_sees_the_names_alone(
+    defined: KubeServer, admitting: KubeClient
+) -> None:
+    namespace, stage = await new_namespace(admitting), Stage(admitting)
+    trigger = Name("HTTPTrigger", namespace, "web")
+    async with connected(defined.access()) as client:
+        names = NamedSecrets(client)
+        names.need({trigger: ("cert", "users")})
+        following = asyncio.create_task(names.run(), name="names of a test")
+        try:
+            await until(lambda: names.missing(trigger) == ["cert", "users"], PATIENCE)
+            await stage.apply(secret(namespace, "cert", key="private"))
+            await until(lambda: names.missing(trigger) == ["users"], PATIENCE)
+            listed = await client.list(Selection(SECRETS, namespace, metadata_only=True))
+            names.need({})
+            assert names.missing(trigger) is None
+        finally:
+            following.cancel()
+            await asyncio.wait([following])
+    assert [one["metadata"]["name"] for one in listed.items] == ["cert"]
+    assert not any(field in one for one in listed.items for field in ("data", "type"))

@@ -116,7 +116,7 @@ class KubeClient:
                 params["continue"] = token
             try:
                 answer = await self.transport.ask(
-                    Request(call, "GET", params, accept=selection.accept)
+                    Request(call, "GET", params, accept=selection.accept("list"))
                 )
             except AnswerTooLarge:
                 if limit == 1:
@@ -132,7 +132,7 @@ class KubeClient:
     async def version(self, selection: Selection) -> str:
         """Return the version that a list of `selection` would have now, without its objects."""
         params = {**selection.params(), "limit": "1"}
-        request = Request(selection.call("list"), "GET", params, accept=selection.accept)
+        request = Request(selection.call("list"), "GET", params, accept=selection.accept("list"))
         answer = await self.transport.ask(request)
         version: str = answer["metadata"]["resourceVersion"]
         return version
@@ -155,7 +155,7 @@ class KubeClient:
             "timeoutSeconds": str(max(1, round(lasts))),
         }
         call = selection.call("watch")
-        request = Request(call, "GET", params, accept=selection.accept)
+        request = Request(call, "GET", params, accept=selection.accept("watch"))
         async with self.transport.stream(request) as content:
             yield Watch(call, content, self.transport.settings.silence, lasts)
 

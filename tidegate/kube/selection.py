@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from tidegate.kube.call import Call
 from tidegate.kube.resources import Resource
 
-_METADATA = (
-    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"
-    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-)
+_METADATA = {
+    "list": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+    "watch": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,9 @@ class Selection:
     fields: str = ""
     metadata_only: bool = False
 
-    @property
-    def accept(self) -> str:
-        """What form of objects to ask for; empty for whole ones."""
-        return _METADATA if self.metadata_only else ""
+    def accept(self, verb: str) -> str:
+        """Return what form of objects to ask for; empty for whole ones."""
+        return _METADATA[verb] if self.metadata_only else ""
 
     def call(self, verb: str) -> Call:
         """Return what to ask the API server for them."""
