@@ -23,7 +23,8 @@ class ClusterSettings:
 
     replicas_per_trigger: int = 2
     """Replicas that read for one trigger of Kafka, NATS or Kinesis: the second one is there
-    already when the first one dies."""
+    already when the first one dies. Where there are fewer partitions or shards it
+    is so many; then another replica begins once the `lease` of a dead one has run out."""
 
     lease: float = 15.0
     """A replica that gave no sign of life for so long is taken for dead."""
