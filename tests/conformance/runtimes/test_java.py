@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -128,6 +129,18 @@ def test_a_call_that_exits_leaves_the_others_their_time(launcher: Launcher, tmp_
         line = f"actor: worker {worker} exited with code 7 with 1 calls in flight"
         wait_until(lambda: line in server.stderr)
         assert server.counted()["count"] == 1
+
+
+def test_a_call_that_sleeps_is_woken_and_costs_no_worker(
+    launcher: Launcher, tmp_path: Path
+) -> None:
+    nap = f"/?do=nap&file={tmp_path / 'nap'}&seconds=60"
+    with launcher.running("act") as server:
+        before = server.counted()
+        deadline = [("x-tidegate-deadline", f"{time.time() + 1}")]
+        assert server.call(nap, headers=deadline).status == 408
+        wait_until((tmp_path / "nap.unwound").exists)
+        assert server.counted() == {"count": before["count"] + 1, "pid": before["pid"]}
 
 
 def test_a_call_that_takes_all_memory_fails_alone(small: Running) -> None:

@@ -27,13 +27,10 @@ final class Connection implements Reply, Loop.Ready {
     private final Front front;
     private final SocketChannel channel;
     private final SelectionKey key;
-    private final Input input = new Input();
+    private final RequestReader reader;
     private final Output output = new Output();
-    private double waitingSince = Loop.now();
     private Head head;
-    private Body body;
     private Call call;
-    private long held;
     private boolean advancing;
     private boolean answering;
     private boolean keepsAlive;
@@ -51,6 +48,7 @@ final class Connection implements Reply, Loop.Ready {
         this.peer = ((InetSocketAddress) channel.getRemoteAddress()).getAddress().getHostAddress();
         channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
         this.key = front.loop().register(channel, SelectionKey.OP_READ, this);
+        this.reader = new RequestReader(front.settings().bodyLimit(), front.held(), this::goOn);
     }
 
     @Override
@@ -73,10 +71,10 @@ final class Connection implements Reply, Loop.Ready {
         if (count < 0) {
             ended();
         } else if (!closing) {
-            input.append(scratch.flip());
+            reader.append(scratch.flip());
             if (!answering) {
                 advance();
-            } else if (input.size() > PIPELINE_LIMIT) {
+            } else if (reader.unread() > PIPELINE_LIMIT) {
                 key.interestOpsAnd(~SelectionKey.OP_READ);
             }
         }
@@ -118,6 +116,11 @@ final class Connection implements Reply, Loop.Ready {
         }
     }
 
+    /** Ask for a body that the client holds back. */
+    private void goOn() {
+        write(ByteBuffer.wrap(Wire.CONTINUE));
+    }
+
     /** Read on as far as the bytes go. */
     private void advance() {
         if (advancing) {
@@ -125,7 +128,7 @@ final class Connection implements Reply, Loop.Ready {
         }
         advancing = true;
         try {
-            while (!answering && !closing && step()) {
+            while (!answering && !closing && reader.read()) {
                 serve();
             }
         } catch (BadRequest error) {
@@ -137,72 +140,16 @@ final class Connection implements Reply, Loop.Ready {
         }
     }
 
-    /** Whether a whole request has been read. */
-    private boolean step() throws BadRequest {
-        if (head == null && !readHead()) {
-            return false;
-        }
-        boolean whole = body.feed(input);
-        hold(body.size() - held);
-        waitingSince = Loop.now();
-        return whole;
-    }
-
-    private boolean readHead() throws BadRequest {
-        while (input.size() > 1 && input.at(0) == '\r' && input.at(1) == '\n') {
-            input.skip(2);
-        }
-        int end = input.headEnd();
-        if (end > HeadParser.HEAD_LIMIT || (end < 0 && input.size() > HeadParser.HEAD_LIMIT)) {
-            throw new BadRequest(
-                    431, "the request's head is larger than " + HeadParser.HEAD_LIMIT + " bytes");
-        }
-        if (end < 0) {
-            return false;
-        }
-        Head parsed = HeadParser.parse(input.take(end));
-        input.skip(4);
-        expectBody(parsed);
-        head = parsed;
-        return true;
-    }
-
-    /** Make room for the body, and ask for it where the client waits to be asked. */
-    private void expectBody(Head parsed) throws BadRequest {
-        int limit = front.settings().bodyLimit();
-        if (parsed.length() > limit) {
-            throw new BadRequest(413, "the body is larger than " + limit + " bytes");
-        }
-        hold(Math.max(0, parsed.length()));
-        body = Body.of(parsed, limit);
-        String expectation = parsed.known().get("expect");
-        if (expectation != null && parsed.length() != 0) {
-            if (!expectation.equalsIgnoreCase("100-continue")) {
-                throw new BadRequest(417, "the only expectation understood is 100-continue");
-            }
-            write(ByteBuffer.wrap(Wire.CONTINUE));
-        }
-    }
-
-    private void hold(long more) throws BadRequest {
-        if (more > 0) {
-            if (!front.reserve(more)) {
-                throw new BadRequest(503, "too many large bodies at once: try again");
-            }
-            held += more;
-        }
-    }
-
     private void serve() {
         answering = true;
+        head = reader.head();
         keepsAlive = head.keepAlive();
-        byte[] whole = body.whole();
-        body = null;
+        byte[] body = reader.body();
         if (front.answerItself(this, head.path())) {
             return;
         }
         try {
-            call = front.submit(this, head, whole);
+            call = front.submit(this, head, body);
         } catch (Unavailable error) {
             say(503, error.getMessage());
         }
@@ -225,11 +172,11 @@ final class Connection implements Reply, Loop.Ready {
 
     /** Close when the client has been silent for too long at this point. */
     void closeIfIdle(double idleTimeout) {
-        double silent = Loop.now() - waitingSince;
         if (answering || closing) {
             return;
         }
-        if (head == null && input.size() == 0) {
+        double silent = reader.silence();
+        if (reader.isBetween()) {
             if (silent >= idleTimeout) {
                 abort();
             }
@@ -281,15 +228,14 @@ final class Connection implements Reply, Loop.Ready {
             write(ByteBuffer.wrap(Wire.LAST_CHUNK));
         }
         front.answered(this, head, status, sent);
-        release();
+        reader.next();
         call = null;
         head = null;
         answering = false;
         streaming = false;
         sent = 0;
         unacknowledged = 0;
-        waitingSince = Loop.now();
-        if (!keepsAlive || front.isDraining() || (atEnd && input.size() == 0)) {
+        if (!keepsAlive || front.isDraining() || (atEnd && reader.unread() == 0)) {
             close();
         } else {
             readOn();
@@ -300,7 +246,7 @@ final class Connection implements Reply, Loop.Ready {
         if (key.isValid() && !atEnd) {
             key.interestOpsOr(SelectionKey.OP_READ);
         }
-        if (input.size() > 0 && !advancing) {
+        if (reader.unread() > 0 && !advancing) {
             front.loop().soon(this::advance);
         }
     }
@@ -365,15 +311,10 @@ final class Connection implements Reply, Loop.Ready {
     private void tellLost() {
         if (!lost) {
             lost = true;
-            release();
+            reader.next();
             Call pending = call;
             call = null;
             front.lost(this, pending);
         }
-    }
-
-    private void release() {
-        front.release(held);
-        held = 0;
     }
 }

@@ -21,7 +21,6 @@ public final class Front {
     private static final double SWEEP = 5;
     private static final double LAST_GRACE = 2;
     private static final double FLUSH = 1;
-    private static final long MIB = 1024 * 1024;
 
     private final Settings settings;
     private final Loop loop = new Loop();
@@ -30,11 +29,11 @@ public final class Front {
     private final LineWriter log = new LineWriter(FileDescriptor.err);
     private final LineWriter access = new LineWriter(FileDescriptor.out);
     private final Set<Connection> connections = new LinkedHashSet<>();
+    private final HeldBytes held;
     private final Pool pool;
     private ServerSocketChannel server;
     private int port;
     private long lastCall;
-    private long held;
     private boolean sweeping;
     private boolean draining;
     private boolean ending;
@@ -44,6 +43,7 @@ public final class Front {
 
     private Front(Settings settings, WorkerProcess first) throws IOException {
         this.settings = settings;
+        this.held = new HeldBytes(settings.bodyLimit());
         this.pool = new Pool(this, first);
     }
 
@@ -222,26 +222,16 @@ public final class Front {
         return pool;
     }
 
+    HeldBytes held() {
+        return held;
+    }
+
     Metrics metrics() {
         return metrics;
     }
 
     boolean isDraining() {
         return draining;
-    }
-
-    /** Whether so many more bytes of body may be held: four of the largest at once. */
-    boolean reserve(long size) {
-        if (held + size > Math.max(4L * settings.bodyLimit(), MIB)) {
-            return false;
-        }
-        held += size;
-        return true;
-    }
-
-    /** Bytes that are held no more. */
-    void release(long size) {
-        held -= size;
     }
 
     /** Answer for the server: is it alive, is the function ready, what has it done. */
@@ -269,25 +259,11 @@ public final class Front {
     /** Run the function. */
     Call submit(Connection client, Head head, byte[] body) throws Unavailable {
         double unixNow = System.currentTimeMillis() / 1e3;
-        double allowed = Math.min(settings.timeout(), allowedBy(head, unixNow));
+        double allowed = Math.min(settings.timeout(), head.allowed(unixNow));
         Call.Times times = new Call.Times(Loop.now(), allowed, unixNow);
         Call call = new Call(++lastCall, head, body, times, client);
         pool.submit(call);
         return call;
-    }
-
-    /** Seconds that the request's own deadline leaves; infinite without one. */
-    private static double allowedBy(Head head, double unixNow) {
-        String text = head.known().get("x-tidegate-deadline");
-        try {
-            double deadline = text == null ? Double.NaN : Double.parseDouble(text);
-            if (Double.isFinite(deadline)) {
-                return Math.max(0, deadline - unixNow);
-            }
-        } catch (NumberFormatException error) {
-            // what is no number is ignored
-        }
-        return Double.POSITIVE_INFINITY;
     }
 
     /** An answer is complete: Apache's combined line, where wanted. */

@@ -28,4 +28,18 @@ record Head(
         int mark = target.indexOf('?');
         return mark < 0 ? target : target.substring(0, mark);
     }
+
+    /** Seconds that the request's own deadline leaves; infinite without one. */
+    double allowed(double unixNow) {
+        String text = known.get("x-tidegate-deadline");
+        try {
+            double deadline = text == null ? Double.NaN : Double.parseDouble(text);
+            if (Double.isFinite(deadline)) {
+                return Math.max(0, deadline - unixNow);
+            }
+        } catch (NumberFormatException error) {
+            // what is no number is ignored
+        }
+        return Double.POSITIVE_INFINITY;
+    }
 }

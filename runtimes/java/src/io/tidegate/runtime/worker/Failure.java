@@ -11,6 +11,7 @@ import java.util.concurrent.ExecutionException;
 final class Failure {
     private static final int REASON_LIMIT = 500;
     private static final int CAUSES_LIMIT = 20;
+    private static final int FRAMES_LIMIT = 100;
     private static final String SERVER = "io.tidegate.runtime.";
     private static final List<String> BETWEEN =
             List.of("java.lang.reflect.", "jdk.internal.reflect.");
@@ -81,7 +82,7 @@ final class Failure {
         while (end > 0 && isBetween(frames[end - 1])) {
             end--;
         }
-        return Arrays.copyOf(frames, end);
+        return Arrays.copyOf(frames, Math.min(end, FRAMES_LIMIT));
     }
 
     private static boolean isBetween(StackTraceElement frame) {
