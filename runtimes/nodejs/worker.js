@@ -8,6 +8,7 @@
  * connections.
  */
 
+const fs = require('node:fs');
 const net = require('node:net');
 
 const { Call, SystemExit, running } = require('./call');
@@ -153,5 +154,15 @@ function waitForReaders() {
   for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true);
 }
 
+/** Let the kernel, when memory runs out, end the worker and not its front. */
+function standBack() {
+  try {
+    fs.writeFileSync('/proc/self/oom_score_adj', '500');
+  } catch {
+    // elsewhere than on Linux, the two are equals
+  }
+}
+
+standBack();
 waitForReaders();
 new Worker().run();

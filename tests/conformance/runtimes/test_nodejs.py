@@ -174,10 +174,10 @@ def test_calls_behind_a_blocking_one_are_taken_back_and_run_once(
         return trouble.act("mark", file=marks, name=number).status
 
     with ThreadPoolExecutor(16) as pool:
-        statuses = list(pool.map(call, range(800)))
-    assert [number for number in range(800) if statuses[number] != 200] == [199, 399, 599, 799]
+        statuses = list(pool.map(call, range(600)))
+    assert [number for number in range(600) if statuses[number] != 200] == [199, 399, 599]
     assert sorted(map(int, marks.read_text().split())) == [
-        number for number in range(800) if statuses[number] == 200
+        number for number in range(600) if statuses[number] == 200
     ]
 
 
