@@ -283,14 +283,16 @@ async def test_of_two_controllers_one_writes_while_the_leader_stands_still(
 
 
 def _against_a_leader(writes: list[Write]) -> list[Write]:
-    """Return the writes that came to the API server when another one had the Lease already."""
+    """Return the writes that came to the API server when another one had the Lease already, and
+    changed something. What was being sent when a process was stopped is broken off, and refused."""
     elections = sorted(
         (one.answered, one.account) for one in writes if one.is_election and one.is_done
     )
     found = []
     for write in writes:
         leaders = [account for at, account in elections if at <= write.received]
-        if not write.is_election and leaders[-1:] != [write.account]:
+        work = write.is_done and not write.is_election
+        if work and leaders[-1:] != [write.account]:
             found.append(write)
     return found
 
