@@ -10,7 +10,7 @@ from controllers.desired.code import Archive, Code, code_of
 from controllers.desired.code_check import check_code
 from controllers.desired.config import ControllerConfig
 from controllers.desired.findings import Findings
-from controllers.desired.images import PodRuntime, find
+from controllers.desired.images import PodRuntime, find, is_ours
 from runtimes.catalog import UnknownRuntime
 from tidegate.api.function import Function, FunctionSpec, dig
 
@@ -72,8 +72,8 @@ class Blueprint:
         return {**deps, HANDLER: spec.handler, self.file: self.code.content}
 
     def is_own(self, image: object) -> bool:
-        """Whether `image` is of the catalog, and so keeps the contract for servers."""
-        return self.runtime is not None and self.runtime.own and image == self.runtime.run.image
+        """Whether `image` comes with Tidegate, and so keeps the contract for servers."""
+        return self.runtime is not None and is_ours(image)
 
     @property
     def installs(self) -> bool:

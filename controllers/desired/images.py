@@ -39,8 +39,6 @@ class PodRuntime:
     liveness: Object = field(default_factory=lambda: NOTHING)
     """The probe instead of the usual one."""
     pull_secrets: tuple[str, ...] = ()
-    own: bool = False
-    """Keeps runtimes/contract.md: it answers /readyz and writes nowhere but to /tmp."""
 
 
 def pod_runtime(runtime: Runtime) -> PodRuntime:
@@ -53,7 +51,6 @@ def pod_runtime(runtime: Runtime) -> PodRuntime:
         deps_file=runtime.deps_file,
         install=_phase(runtime.install, places),
         compile=_phase(runtime.compile, places),
-        own=True,
     )
 
 
@@ -69,10 +66,29 @@ def _filled(env: Mapping[str, str], places: Places) -> dict[str, str]:
     return {name: places.filled(value) for name, value in env.items()}
 
 
+def _repository(image: str) -> str:
+    """Return the name of an image without its tag and digest."""
+    folder, slash, name = image.partition("@")[0].rpartition("/")
+    return f"{folder}{slash}{name.partition(':')[0]}"
+
+
 CATALOG: Mapping[str, PodRuntime] = MappingProxyType(
     {name: pod_runtime(runtime) for name, runtime in RUNTIMES.items()}
 )
 """The runtimes that come with the controller; the configuration adds and replaces."""
+
+
+_OURS = frozenset(_repository(runtime.run.image) for runtime in CATALOG.values())
+
+
+def is_ours(image: object) -> bool:
+    """Tell images that come with Tidegate by the end of their names: any registry may have copies.
+
+    They keep runtimes/contract.md: they answer /readyz, and write nowhere but to /tmp.
+    """
+    if not isinstance(image, str):
+        return False
+    return any(f"/{_repository(image)}".endswith(f"/{name}") for name in _OURS)
 
 
 def find(name: str, known: Mapping[str, PodRuntime]) -> tuple[PodRuntime, str]:

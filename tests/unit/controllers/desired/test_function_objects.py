@@ -191,6 +191,23 @@ def test_pods_are_asked_whether_they_are_ready() -> None:
     assert theirs["readinessProbe"]["httpGet"]["path"] == "/healthz"
 
 
+@pytest.mark.parametrize(
+    ("image", "path"),
+    [
+        ("registry.example.com:5000/mirror/tidegate/python:3.11", "/readyz"),
+        ("docker.io/tidegate/python@sha256:" + "0" * 64, "/readyz"),
+        ("tidegate/python", "/readyz"),
+        ("example.com/tidegate/python/mine:3.11", "/healthz"),
+        ("nottidegate/python:3.11", "/healthz"),
+        ("example.com/a", "/healthz"),
+    ],
+)
+def test_a_copy_of_our_image_is_asked_whether_the_function_is_loaded(image: str, path: str) -> None:
+    found = main_container(deployment=container(image=image))
+    assert found["readinessProbe"]["httpGet"]["path"] == path
+    assert found["securityContext"].get("readOnlyRootFilesystem", False) is (path == "/readyz")
+
+
 def test_a_probe_of_the_authors_own_is_asked_for_start_and_readiness_too() -> None:
     asked = {"exec": {"command": ["alive"]}, "periodSeconds": 9}
     deployment = container(image="example.com/a", livenessProbe=asked)

@@ -61,7 +61,6 @@ def test_the_one_of_kubeless_is_read_without_a_word() -> None:
     assert ruby.run == Phase("kubeless/ruby", env={"GEM_HOME": "/kubeless"})
     assert reading.config.provision_image == "kubeless/unzip@sha256:e867"
     assert reading.config.pull_secrets == ("p",)
-    assert not ruby.own
 
 
 def test_without_any_key_the_catalog_stands() -> None:
