@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
 from tests.fakes.aws_emulator import Emulators
@@ -19,6 +20,10 @@ from tests.spread import Spread, in_order
 # looptime asks for the current loop in synchronous tests too; without this, the policy would
 # make one that nobody closes.
 asyncio.set_event_loop(None)
+
+# How long an example takes is up to the machine and to who else works on it.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 def pytest_configure(config: pytest.Config) -> None:
