@@ -1,0 +1,93 @@
+"""Bad functions under load: every call ends as promised, and the neighbours do not notice."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+
+from tests.conformance.runtimes.lanes import Lane
+from tests.conformance.runtimes.launcher import (
+    DEADLINE,
+    Launcher,
+    Running,
+    encode,
+    exchange,
+    wait_until,
+)
+
+ROUNDS = 2
+BURST = 200
+BROKEN_OFF = 0
+BAD = {
+    "fail": {500},
+    "spin": {408},
+    "sleep": {408},
+    "swallow": {408},
+    "die": {500},
+    "broken": {BROKEN_OFF},
+    "chatter": {200, 408},  # on a busy machine it may take longer than it has
+}
+
+
+def ended(server: Running, what: str) -> int:
+    """The status of a call, or BROKEN_OFF when its answer was cut short."""
+    try:
+        return server.act(what).status
+    except http.client.IncompleteRead:
+        return BROKEN_OFF
+
+
+@contextmanager
+def called(server: Running) -> Iterator[list[tuple[int, bytes]]]:
+    """Good calls without a pause for the length of the block; yields what else they got."""
+    refused: list[tuple[int, bytes]] = []
+    over = Event()
+    connection, good = server.connect(), encode("/?do=count", "GET", [], b"")
+
+    def call() -> None:
+        while not over.is_set():
+            answer = exchange(connection, good)
+            if answer.status != 200:
+                refused.append((answer.status, answer.body))
+
+    with ThreadPoolExecutor(1) as pool:
+        calling = pool.submit(call)
+        try:
+            yield refused
+        finally:
+            over.set()
+            calling.result(DEADLINE)
+
+
+def test_bad_calls_end_as_promised_and_neighbours_do_not_notice(
+    launcher: Launcher, lane: Lane
+) -> None:
+    bad = sorted(BAD.keys() - lane.cannot - ({"chatter"} if "print" in lane.cannot else set()))
+    env = {"FUNC_TIMEOUT": "2", "FUNC_CONCURRENCY": "20"}
+    with (
+        launcher.running("act", **env) as server,
+        launcher.running("act") as neighbour,
+        called(neighbour) as refused,
+        ThreadPoolExecutor(len(bad)) as pool,
+    ):
+        for _ in range(ROUNDS):
+            calls = {what: pool.submit(ended, server, what) for what in bad}
+            for what, call in calls.items():
+                # Calls that share a process share its end.
+                allowed = BAD[what] | {500, BROKEN_OFF}
+                assert (what, call.result(DEADLINE)) in {(what, status) for status in allowed}
+            wait_until(lambda: server.act("count").status == 200, server.process)
+        failures = server.metric('function_failures_total{method="GET"}')
+        assert failures >= ROUNDS * (len(bad) - 1)
+    assert refused == []
+
+
+def test_many_bad_calls_leave_a_good_server(launcher: Launcher) -> None:
+    with launcher.running("act") as server, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: server.act("fail").status, range(BURST)))
+        assert set(answers) == {500}
+        assert server.metric('function_failures_total{method="GET"}') == BURST
+        assert server.act("count").status == 200
