@@ -40,12 +40,24 @@ function fileOf(folder, module) {
 
 /** What a file exports, CommonJS or ES module. */
 async function evaluate(file) {
+  if (isModule(file)) return import(pathToFileURL(file));
   try {
     return require(file) ?? {};
   } catch (error) {
-    // also what an ES module throws that a newer Node cannot require: one that awaits
-    if (error.code !== 'ERR_REQUIRE_ESM' && error.code !== 'ERR_REQUIRE_ASYNC_MODULE') throw error;
+    // a newer Node takes an ES module by its syntax, but cannot require one that awaits
+    if (error.code !== 'ERR_REQUIRE_ASYNC_MODULE') throw error;
     return import(pathToFileURL(file));
+  }
+}
+
+/** Whether a file says that it is an ES module, by its suffix or its package. */
+function isModule(file) {
+  if (!file.endsWith('.js')) return file.endsWith('.mjs');
+  try {
+    const about = fs.readFileSync(path.join(path.dirname(file), 'package.json'), 'utf8');
+    return JSON.parse(about).type === 'module';
+  } catch {
+    return false; // there is none, or npm has said what is wrong with it
   }
 }
 

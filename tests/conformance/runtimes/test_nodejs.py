@@ -59,6 +59,15 @@ def test_an_es_module_is_loaded(launcher: Launcher) -> None:
         assert server.call().body == b"handler of a module"
 
 
+def test_a_package_says_that_its_files_are_es_modules(launcher: Launcher, tmp_path: Path) -> None:
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    (tmp_path / "m.js").write_text("export default () => import.meta.url.slice(-4);\n")
+    env = {"KUBELESS_INSTALL_VOLUME": str(tmp_path)}
+    with launcher.running("default", module="m", **env) as server:
+        assert server.call().body == b"m.js"
+        assert server.stderr.count("\n") == 1
+
+
 def test_a_response_is_shaped_as_in_express(shared: Running) -> None:
     answer = shared.call("/json", "POST", JSON, b'{"a": 1}')
     assert (answer.status, answer.json()) == (201, {"made": {"a": 1}})
