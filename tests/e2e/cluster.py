@@ -18,6 +18,9 @@ from typing import IO, Any
 
 import yaml
 
+from runtimes.catalog import RUNTIMES
+
+HOME = "tidegate"
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("tidegate")
 PATIENCE = 300.0
@@ -43,6 +46,11 @@ class Images:
         tidegate, *others = (environment.get(f"TIDEGATE_E2E_{name}", "") for name in names)
         return cls(tidegate, *others) if tidegate else None
 
+    @property
+    def interpreter(self) -> str:
+        """Return an image that has Python, and that the cluster runs functions in anyhow."""
+        return self.python or RUNTIMES["python3.11"].image
+
 
 class Cluster:
     """The current context of KUBECONFIG, and one namespace of it for functions."""
@@ -60,13 +68,14 @@ class Cluster:
         assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
         return done.stdout
 
-    def tidegate(self, *arguments: str) -> str:
+    def tidegate(self, *arguments: str, fails: bool = False) -> str:
         """Run our command and return what it prints."""
         done = subprocess.run(
             [COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE
         )
-        assert done.returncode == 0, f"tidegate {' '.join(arguments)}: {done.stdout}{done.stderr}"
-        return done.stdout
+        said = done.stdout + done.stderr
+        assert (done.returncode != 0) is fails, f"tidegate {' '.join(arguments)}: {said}"
+        return said
 
     def apply(self, *objects: Object) -> None:
         """Apply objects in the namespace of the functions."""
@@ -77,10 +86,24 @@ class Cluster:
         limit = f"--timeout={PATIENCE:.0f}s"
         self.kubectl("wait", what, f"--for=condition={condition}", limit, namespace=namespace)
 
+    def refusal(self, *objects: Object) -> str:
+        """Return what kubectl says when the cluster takes none of the objects."""
+        command = ["kubectl", "--namespace", self.namespace, "apply", "--filename", "-"]
+        text = yaml.safe_dump_all(objects)
+        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode != 0, done.stdout
+        return done.stderr
+
     def get(self, kind: str, name: str) -> Object:
         """Return an object of the namespace of the functions."""
         found: Object = json.loads(self.kubectl("get", kind, name, "--output", "json"))
         return found
+
+    def condition(self, kind: str, name: str, condition: str) -> Object:
+        """Return a condition of an object; empty while it has none of that type."""
+        status = self.get(kind, name).get("status", {})
+        found = (each for each in status.get("conditions", []) if each["type"] == condition)
+        return next(found, {})
 
     @contextmanager
     def front(self, home: str) -> Iterator[str]:

@@ -1,0 +1,119 @@
+"""Objects that tests apply beside the examples. All of them pass the standard "restricted"."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.e2e.cluster import Images, Object
+
+_HARMLESS = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+_NOBODY = {
+    "runAsNonRoot": True,
+    "runAsUser": 1000,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+def function(images: Images, name: str, code: str, **spec: Any) -> Object:
+    """Return a Function of `code`, whose handler is `run` unless `spec` says something else."""
+    image = {"containers": [{"image": images.python}]} if images.python else {}
+    return {
+        "apiVersion": "kubeless.io/v1beta1",
+        "kind": "Function",
+        "metadata": {"name": name},
+        "spec": {
+            "runtime": "python3.11",
+            "handler": f"{name.replace('-', '_')}.run",
+            "function": code,
+            "deployment": {"spec": {"template": {"spec": image}}},
+            **spec,
+        },
+    }
+
+
+def trigger(kind: str, name: str, **spec: Any) -> Object:
+    """Return a trigger."""
+    return {
+        "apiVersion": "kubeless.io/v1beta1",
+        "kind": kind,
+        "metadata": {"name": name},
+        "spec": {key.replace("_", "-"): value for key, value in spec.items()},
+    }
+
+
+def pod(name: str, image: str, command: list[str]) -> Object:
+    """Return a pod that runs a command once, with a folder /tmp to write in."""
+    container = {
+        "name": name,
+        "image": image,
+        "command": command,
+        "securityContext": {**_HARMLESS, "readOnlyRootFilesystem": True},
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "securityContext": _NOBODY,
+            "containers": [container],
+            "volumes": [{"name": "tmp", "emptyDir": {}}],
+        },
+    }
+
+
+def nats(image: str) -> Iterator[Object]:
+    """Return a server of NATS with JetStream, which forgets all when it ends."""
+    labels = {"app": "nats"}
+    spec = pod("nats", image, [])["spec"]
+    container = spec["containers"][0]
+    del container["command"], spec["restartPolicy"]
+    container["args"] = ["--jetstream", "--store_dir", "/tmp/nats"]
+    container["ports"] = [{"containerPort": 4222}]
+    yield {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "nats"},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+        },
+    }
+    yield {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "nats"},
+        "spec": {"selector": labels, "ports": [{"port": 4222}]},
+    }
+
+
+def zipped(files: Mapping[str, bytes | str]) -> str:
+    """Return an archive as text in base64."""
+    return base64.b64encode(_archive(files)).decode()
+
+
+def wheel(module: str, code: str) -> bytes:
+    """Return a package of one module that pip installs without asking anybody."""
+    about = f"{module}-1.dist-info"
+    return _archive(
+        {
+            f"{module}.py": code,
+            f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {module}\nVersion: 1\n",
+            f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{about}/RECORD": "",
+        }
+    )
+
+
+def _archive(files: Mapping[str, bytes | str]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return made.getvalue()
