@@ -8,6 +8,7 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -49,6 +50,7 @@ public final class Front {
 
     /** Serve until a signal or a failure ends it. */
     public static void main(String[] arguments) throws IOException {
+        Thread.setDefaultUncaughtExceptionHandler(Front::crash);
         try {
             Settings settings = Settings.of(System.getenv());
             WorkerProcess first = WorkerProcess.start(); // it loads the function while we load
@@ -59,20 +61,32 @@ public final class Front {
         }
     }
 
+    /** A front without its loop would neither answer nor end: whoever supervises it starts anew. */
+    private static void crash(Thread thread, Throwable error) {
+        error.printStackTrace();
+        Runtime.getRuntime().halt(1);
+    }
+
     private void run() throws IOException {
         Runtime.getRuntime().addShutdownHook(new Thread(this::stopOnSignal, "stop"));
         try {
             listen();
         } catch (IOException error) {
-            lastWords = "listening on " + address(settings.port()) + ": " + error.getMessage();
+            boolean isFile = error instanceof FileSystemException; // whose message is its name
+            String why = isFile ? error.toString() : error.getMessage();
+            lastWords = "listening on " + address(settings.port()) + ": " + why;
             end(Settings.BIND_FAILED);
         }
         loop.run();
     }
 
     private void listen() throws IOException {
+        InetSocketAddress wanted = new InetSocketAddress(settings.host(), settings.port());
+        if (wanted.isUnresolved()) {
+            throw new IOException("no such host");
+        }
         server = ServerSocketChannel.open();
-        server.bind(new InetSocketAddress(settings.host(), settings.port()), CONNECTION_LIMIT);
+        server.bind(wanted, CONNECTION_LIMIT);
         port = server.socket().getLocalPort();
         loop.register(server, SelectionKey.OP_ACCEPT, operations -> accept());
         if (settings.portFile() != null) {

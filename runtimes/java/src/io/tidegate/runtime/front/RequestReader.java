@@ -19,8 +19,11 @@ final class RequestReader {
         this.askForBody = askForBody;
     }
 
-    /** More bytes have come. */
+    /** More bytes have come; the time for a head counts from its first. */
     void append(ByteBuffer more) {
+        if (isBetween()) {
+            waitingSince = Loop.now();
+        }
         input.append(more);
     }
 
