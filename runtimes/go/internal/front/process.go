@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+	"time"
 
 	"tidegate.io/go/internal/channel"
 )
@@ -15,7 +16,10 @@ import (
 // Program is the file beside the function that is its worker, built together with it.
 const Program = "function"
 
-const crashLimit = 1024
+const (
+	crashLimit = 1024
+	lastReport = time.Second
+)
 
 // process is a worker's process and the front's end of its channel.
 type process struct {
@@ -99,7 +103,8 @@ func (p *process) reap() string {
 	p.kill() // a worker without a channel is of no use, and its children go with it
 	err := p.command.Wait()
 	p.channel.Close()
-	p.crash.Close()
+	// What has left the group may hold the report's other end.
+	_ = p.crash.SetReadDeadline(time.Now().Add(lastReport))
 	status, ok := p.command.ProcessState.Sys().(syscall.WaitStatus)
 	if !ok {
 		return fmt.Sprintf("ended: %v", err)
@@ -126,6 +131,7 @@ func signalName(signal syscall.Signal) string {
 // crashReport reads what the worker's runtime says when it crashes, to its end, and returns the
 // first line of it.
 func (p *process) crashReport() string {
+	defer p.crash.Close()
 	first, _ := io.ReadAll(io.LimitReader(p.crash, crashLimit))
 	io.Copy(io.Discard, p.crash) // a full pipe would keep the process from ending
 	line, _, _ := strings.Cut(string(first), "\n")
