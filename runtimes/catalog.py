@@ -1,6 +1,7 @@
 """Which runtimes exist, and what each needs to run a function. It describes; others run."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from types import MappingProxyType
 
@@ -184,13 +185,20 @@ SUCCESSORS: Mapping[str, str] = MappingProxyType(
 )
 """Names whose interpreters have ended, most of them Kubeless's, and who runs their functions."""
 
+OLD_WAYS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {f"nodejs{version}": {"FUNC_COMPAT": "kubeless"} for version in (6, 8, 10, 12, 14)}
+)
+"""Names of Kubeless under which a function is written for what its runtime did: more variables."""
+
 
 def find(name: str) -> Choice:
     """The runtime for a name; raises UnknownRuntime."""
     if name in RUNTIMES:
         return Choice(RUNTIMES[name])
     if name in SUCCESSORS:
-        return Choice(RUNTIMES[SUCCESSORS[name]], succession(name, SUCCESSORS[name]))
+        runtime = RUNTIMES[SUCCESSORS[name]]
+        env = {**runtime.env, **OLD_WAYS.get(name, {})}
+        return Choice(replace(runtime, env=env), succession(name, runtime.name))
     raise UnknownRuntime(unknown(name))
 
 

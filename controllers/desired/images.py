@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from runtimes.catalog import RUNTIMES, SUCCESSORS, UnknownRuntime, succession, unknown
+from runtimes.catalog import (
+    OLD_WAYS,
+    RUNTIMES,
+    SUCCESSORS,
+    UnknownRuntime,
+    succession,
+    unknown,
+)
 from runtimes.runtime import Places, Runtime, Step
 from tidegate.api.problem import listed, nearest
 
@@ -100,7 +107,9 @@ def find(name: str, known: Mapping[str, PodRuntime]) -> tuple[PodRuntime, str]:
         return known[name], ""
     successor = SUCCESSORS.get(name, "")
     if successor in known:
-        return known[successor], succession(name, successor)
+        runtime = known[successor]
+        env = {**runtime.run.env, **OLD_WAYS.get(name, {})}
+        return replace(runtime, run=replace(runtime.run, env=env)), succession(name, successor)
     raise UnknownRuntime(_unknown(name, known))
 
 

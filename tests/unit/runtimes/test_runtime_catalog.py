@@ -21,6 +21,12 @@ def test_an_ended_runtime_has_a_living_successor_and_a_warning(name: str) -> Non
     assert choice.warning.startswith(f"runtime {name} has ended: {choice.runtime.name} runs")
 
 
+def test_a_name_of_kubeless_brings_back_what_its_runtime_did() -> None:
+    assert find("nodejs14").runtime.env["FUNC_COMPAT"] == "kubeless"
+    assert "FUNC_COMPAT" not in find("nodejs16").runtime.env
+    assert "FUNC_COMPAT" not in find("nodejs22").runtime.env
+
+
 def test_an_unknown_runtime_near_a_known_one_is_guessed() -> None:
     with pytest.raises(UnknownRuntime, match=r"there is no runtime 'pyhton3\.12': did you mean"):
         find("pyhton3.12")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from controllers.desired.config import PROVISION_IMAGE
+from controllers.desired.images import CATALOG, find
 from controllers.desired.preparation import SCRIPT
 from runtimes.catalog import RUNTIMES
 from runtimes.runtime import FUNCTION_FOLDER
@@ -32,3 +33,10 @@ def test_the_image_of_a_runtime_starts_its_server(name: str) -> None:
     assert f'"{runtime.in_a_pod.filled(runtime.command[-1])}"]' in text
     assert f"WORKDIR {FUNCTION_FOLDER}\n" in text
     assert runtime.image.partition(":")[0] in text
+
+
+def test_a_name_of_kubeless_brings_back_what_its_runtime_did() -> None:
+    runtime, warning = find("nodejs12", CATALOG)
+    assert (runtime.name, runtime.run.env["FUNC_COMPAT"]) == ("nodejs22", "kubeless")
+    assert warning.startswith("runtime nodejs12 has ended: nodejs22 runs the function")
+    assert "FUNC_COMPAT" not in find("nodejs22", CATALOG)[0].run.env
