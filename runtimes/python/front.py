@@ -60,6 +60,8 @@ class Front:
         self._log = LineWriter(sys.stderr.fileno())
         self._access = LineWriter(sys.stdout.fileno()) if settings.access_log else None
         self._port = settings.port
+        self._listens = False
+        self._has_function = False
         self._pool = Pool(
             first,
             Surroundings(settings, self._log, self._metrics, self._loaded, self._load_failed),
@@ -80,6 +82,8 @@ class Front:
             self._connect, self._settings.host, self._settings.port, backlog=BACKLOG
         )
         self._port = server.sockets[0].getsockname()[1]
+        self._listens = True
+        self._announce()
         if self._settings.port_file:
             write_whole(self._settings.port_file, f"{self._port}\n")
         return server
@@ -138,6 +142,13 @@ class Front:
             self._sweeper = self._loop.call_later(SWEEP, self._sweep)
 
     def _loaded(self) -> None:
+        self._has_function = True
+        self._announce()
+
+    def _announce(self) -> None:
+        """Say that calls can come, when there are both a port and a function."""
+        if not (self._listens and self._has_function):
+            return
         version = ".".join(map(str, sys.version_info[:3]))
         self._log.write(
             f"{self._settings.title}: ready on {self._settings.host}:{self._port} "

@@ -85,18 +85,26 @@ class WorkerLink:
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
 
-    def _read(self) -> None:
+    def hear_out(self) -> None:
+        """Take what an ended worker has said and nobody has read, then listen no more."""
+        while self._open and self._read():
+            pass
+        self.detach()
+
+    def _read(self) -> bool:
+        """Take what is there; whether there was any."""
         try:
             data = self._socket.recv(256 * 1024)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             data = b""
         if not data:
             self.detach()  # the process has ended or is about to: it is reaped
-            return
+            return False
         for message in self._decoder.feed(data):
             self._on_message(self, message)
+        return True
 
     def _send(self, message: channel.Message) -> None:
         if not self._open:

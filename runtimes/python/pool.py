@@ -119,9 +119,10 @@ class Pool:
 
     def reap(self) -> None:
         """Some process has ended: settle what it ran, and replace it where needed."""
-        for link in [link for link in self._links if link.process.reap()]:
-            link.detach()
+        for link in [link for link in self._links if link.process.has_ended()]:
             self._links.remove(link)
+            link.hear_out()
+            link.process.bury()
             self._bury(link)
         if self._closing and not self._links:
             self.empty.set()

@@ -56,16 +56,17 @@ class WorkerProcess:
         if self._process.returncode is None:
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    def reap(self) -> bool:
-        """Whether the process has ended; if so, what it left behind is ended and freed."""
+    def has_ended(self) -> bool:
+        """Whether the process has ended; it is not freed yet."""
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        if os.waitid(os.P_PID, self._process.pid, flags) is None:
-            return False
+        return os.waitid(os.P_PID, self._process.pid, flags) is not None
+
+    def bury(self) -> None:
+        """End what an ended process left behind, and free it."""
         self.kill()
         self._process.wait()
         self.socket.close()
         os.close(self._lifeline)
-        return True
 
     @property
     def ending(self) -> str:
