@@ -132,27 +132,17 @@ class Launcher:
     @contextmanager
     def started(self, handler: str, *, module: str = "contract", **env: str) -> Iterator[Running]:
         """A server that listens, ready or not; gone afterwards."""
-        folder = self._folder / f"server-{self._count}"
-        self._count += 1
-        folder.mkdir()
+        folder = self._new_folder()
         process = self.spawn(folder, module, handler, env)
-        server = Running(process, 0, folder)
-        try:
+        with kept(process, folder) as server:
             wait_until((folder / "port").exists, process)
             server.port = int((folder / "port").read_text())
             yield server
-        finally:
-            for connection in server.connections:
-                connection.close()
-            process.kill()
-            process.wait(DEADLINE)
 
     @contextmanager
     def warm(self, **env: str) -> Iterator[Running]:
         """A server that waits on its stdin to be told its function; gone afterwards."""
-        folder = self._folder / f"server-{self._count}"
-        self._count += 1
-        folder.mkdir()
+        folder = self._new_folder()
         environment = {"PATH": os.environ["PATH"], "FUNC_WARM": "1", **env}
         with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
             process = subprocess.Popen(
@@ -162,16 +152,14 @@ class Launcher:
                 stdout=out,
                 stderr=err,
             )
-        server = Running(process, 0, folder)
-        try:
+        with kept(process, folder) as server:
             yield server
-        finally:
-            for connection in server.connections:
-                connection.close()
-            process.kill()
-            process.wait(DEADLINE)
-            if process.stdin is not None:
-                process.stdin.close()
+
+    def _new_folder(self) -> Path:
+        folder = self._folder / f"server-{self._count}"
+        self._count += 1
+        folder.mkdir()
+        return folder
 
     def spawn(
         self, folder: Path, module: str, handler: str, env: dict[str, str]
@@ -193,9 +181,7 @@ class Launcher:
 
     def ending(self, handler: str, *, module: str = "contract", **env: str) -> Ending:
         """How a server that cannot run ends."""
-        folder = self._folder / f"server-{self._count}"
-        self._count += 1
-        folder.mkdir()
+        folder = self._new_folder()
         process = self.spawn(folder, module, handler, env)
         try:
             code = process.wait(DEADLINE)
@@ -203,6 +189,21 @@ class Launcher:
             process.kill()
             process.wait()
         return Ending(code, (folder / "stderr").read_text().splitlines())
+
+
+@contextmanager
+def kept(process: subprocess.Popen[bytes], folder: Path) -> Iterator[Running]:
+    """A server for the length of the block; it and its connections are ended then."""
+    server = Running(process, 0, folder)
+    try:
+        yield server
+    finally:
+        for connection in server.connections:
+            connection.close()
+        process.kill()
+        process.wait(DEADLINE)
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def wait_until(holds: Callable[[], bool], process: subprocess.Popen[bytes] | None = None) -> None:
