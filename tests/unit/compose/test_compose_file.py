@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 import typer
+import yaml
 
 from gateway.settings import LifecycleSettings
+from runtimes.catalog import find
 from tests.fakes.kafka_broker import KAFKA_VERSION
 from tests.unit.compose.files import (
     COMPOSE,
@@ -168,6 +171,23 @@ def test_the_nats_server_takes_its_configuration() -> None:
     binary = find_binary()
     assert binary is not None
     subprocess.run([binary, "-t", "-c", MOUNTED / "nats.conf"], check=True, timeout=30)
+
+
+def test_the_gateway_has_the_examples_that_its_image_can_run() -> None:
+    mounted = [str(volume).partition(":")[0] for volume in SERVICES["gateway"]["volumes"]]
+    folders = {ROOT / path for path in mounted if path.startswith("./examples/")}
+    runnable = {
+        file.parent for file in (ROOT / "examples").rglob("*.yaml") if not programs_of(file)
+    }
+    assert folders == runnable - {ROOT / "examples" / "languages"}
+
+
+def programs_of(file: Path) -> set[str]:
+    """What the functions of a file need beside Python."""
+    functions = [one for one in yaml.safe_load_all(file.read_text()) if one["kind"] == "Function"]
+    return {
+        program for one in functions for program in find(one["spec"]["runtime"]).runtime.programs
+    }
 
 
 def test_the_topics_of_the_examples_are_made() -> None:

@@ -56,7 +56,7 @@ def test_it_runs_as_a_user_with_a_number_who_owns_the_state_folder() -> None:
 
 def test_manifests_are_mounted_where_it_looks() -> None:
     folder = only("WORKDIR").text
-    assert f"./examples:{folder}:ro" in SERVICES["gateway"]["volumes"]
+    assert f"./examples/hello:{folder}/hello:ro" in SERVICES["gateway"]["volumes"]
 
 
 @pytest.mark.parametrize("name", ["ENTRYPOINT", "CMD", "HEALTHCHECK"])
