@@ -35,6 +35,18 @@ def test_the_image_of_a_runtime_starts_its_server(name: str) -> None:
     assert runtime.image.partition(":")[0] in text
 
 
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_the_image_of_a_step_has_what_the_step_calls(name: str) -> None:
+    runtime = RUNTIMES[name]
+    text = (FOLDER / runtime.language / "Dockerfile").read_text(encoding="utf-8")
+    for step in filter(None, (runtime.install, runtime.compile)):
+        for script in re.findall(r"\$TIDEGATE_RUNTIME/(\w+)", step.command):
+            copied = re.findall(r"^(?:COPY| && cp -R) (.*)$", text, re.MULTILINE)
+            whole = f"runtimes/{runtime.language} {runtime.in_a_pod.files}"
+            assert any(f"/{script} " in each or each == whole for each in copied)
+            assert (runtime.files / script).stat().st_mode & 0o100
+
+
 def test_a_name_of_kubeless_brings_back_what_its_runtime_did() -> None:
     runtime, warning = find("nodejs12", CATALOG)
     assert (runtime.name, runtime.run.env["FUNC_COMPAT"]) == ("nodejs22", "kubeless")
