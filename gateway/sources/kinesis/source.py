@@ -315,10 +315,13 @@ class KinesisSource:
                 self._discover_now.set()
                 continue
             reader = ShardReader(shard, lease.position, self._around)
-            self._readers[lease.key] = reader
-            self._tasks[lease.key] = group.create_task(
-                reader.run(self._intake, self._credit), name=f"{self._name}: {lease.key}"
-            )
+            reading = reader.run(self._intake, self._credit)
+            try:
+                task = group.create_task(reading, name=f"{self._name}: {lease.key}")
+            except RuntimeError:  # the group is ending: nothing is read any more
+                reading.close()
+                return
+            self._readers[lease.key], self._tasks[lease.key] = reader, task
 
     def _take_stock(self) -> None:
         """Note what the leases say now, and stop work on those that are not ours any more."""
