@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import resource
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Event
+
+import pytest
 
 from tests.conformance.runtimes.lanes import Lane
 from tests.conformance.runtimes.launcher import (
@@ -20,6 +24,10 @@ from tests.conformance.runtimes.launcher import (
 
 ROUNDS = 2
 BURST = 200
+PRINTED = 20_000 * 1000
+"""Bytes of one call that chatters."""
+
+GIGABYTE = 1_000_000_000
 BROKEN_OFF = 0
 BAD = {
     "fail": {500},
@@ -69,8 +77,7 @@ def test_bad_calls_end_as_promised_and_neighbours_do_not_notice(
     env = {"FUNC_TIMEOUT": "2", "FUNC_CONCURRENCY": "20"}
     with (
         launcher.running("act", **env) as server,
-        launcher.running("act") as neighbour,
-        called(neighbour) as refused,
+        called_beside(launcher) as refused,
         ThreadPoolExecutor(len(bad)) as pool,
     ):
         for _ in range(ROUNDS):
@@ -91,3 +98,33 @@ def test_many_bad_calls_leave_a_good_server(launcher: Launcher) -> None:
         assert set(answers) == {500}
         assert server.metric('function_failures_total{method="GET"}') == BURST
         assert server.act("count").status == 200
+
+
+@pytest.mark.slow
+@pytest.mark.needs("print")
+@pytest.mark.timeout(300)
+def test_a_gigabyte_of_prints_fills_no_memory(launcher: Launcher) -> None:
+    with launcher.running("act", FUNC_TIMEOUT="60") as server, called_beside(launcher) as refused:
+        grown = resident(server)
+        for _ in range(GIGABYTE // PRINTED):
+            assert server.act("chatter").body == b"said"
+            (server.folder / "stdout").write_bytes(b"")
+        assert resident(server) - grown < 64 * 1024 * 1024
+        assert server.metric('function_failures_total{method="GET"}') == 0
+    assert refused == []
+
+
+@contextmanager
+def called_beside(launcher: Launcher) -> Iterator[list[tuple[int, bytes]]]:
+    """Good calls to another server of the lane; yields what else than an answer they got."""
+    with launcher.running("act") as neighbour, called(neighbour) as refused:
+        yield refused
+
+
+def resident(server: Running) -> int:
+    """Bytes of memory of a server's processes."""
+    pages = 0
+    for pid in (server.process.pid, *server.descendants()):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
