@@ -51,9 +51,7 @@ class Gateway:
         leases: LeaseStore | None = None,
     ) -> None:
         self.endpoints = Endpoints()
-        self.withheld = False
-        """Set while calls shall go to other replicas; those that come are taken all the same."""
-
+        self._withheld = False
         self.notes: Notes = nothing
         """See `Health.notes`."""
 
@@ -134,6 +132,19 @@ class Gateway:
         self._ingress.stopping = True
         self._front.draining = True
         self._supervisor.stop()
+
+    @property
+    def withheld(self) -> bool:
+        """Whether calls shall go to other replicas; those that come are taken all the same.
+
+        Their answers say `Connection: close`: a kept connection would stay here to the end.
+        """
+        return self._withheld
+
+    @withheld.setter
+    def withheld(self, withheld: bool) -> None:
+        self._withheld = withheld
+        self._front.draining = withheld or self._ingress.stopping
 
     # Health, for the admin server.
 

@@ -48,6 +48,18 @@ async def test_a_body_that_ends_after_its_trigger_went_is_answered_503() -> None
         await writer.wait_closed()
 
 
+async def test_who_keeps_a_connection_is_sent_elsewhere_before_the_stop() -> None:
+    async with (
+        function_server() as function,
+        running_gateway([route()], {"hello": [function.address]}) as gate,
+    ):
+        for withheld in (False, True, False):
+            gate.gateway.withheld = withheld
+            async with gate.client.post(gate.url) as answer:
+                assert answer.status == 200
+                assert (answer.headers.get("Connection") == "close") is withheld
+
+
 async def test_a_stop_lets_a_slow_caller_have_the_whole_answer() -> None:
     size = 8 * 1024 * 1024
 
