@@ -101,3 +101,12 @@ async def test_code_that_does_not_compile_shows_the_compilers_last_words(laptop:
     await laptop.until(lambda: laptop.printed("compiling the code failed with code 3"))
     assert laptop.status().state is State.FAILING
     assert "cannot use 1" in laptop.status().reason
+
+
+async def test_a_language_that_is_not_here_is_named(
+    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    laptop.functions.want([function(code=Code("exports.main = 1"), runtime="nodejs22")])
+    await laptop.until(lambda: laptop.printed("needs node, which this machine does not have"))
+    assert laptop.status().state is State.FAILING
