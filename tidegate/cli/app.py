@@ -7,12 +7,13 @@ import sys
 import typer
 
 from tidegate import __version__
-from tidegate.cli import cron, dlq, function, publish, runtime, trigger
+from tidegate.cli import cron, dlq, function, publish, runtime
 from tidegate.cli.cluster.command import check, install
 from tidegate.cli.completion import completion
 from tidegate.cli.controller import controller
 from tidegate.cli.errors import CommandError
 from tidegate.cli.gateway import gateway
+from tidegate.cli.triggers import app as triggers
 from tidegate.cli.up.command import up
 from tidegate.cli.validate import validate
 
@@ -33,7 +34,7 @@ app.command()(install)
 app.command()(check)
 app.add_typer(function.app, name="function")
 app.add_typer(runtime.app, name="runtime")
-app.add_typer(trigger.app, name="trigger")
+app.add_typer(triggers.app, name="trigger")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(publish.app, name="publish")
 app.command(no_args_is_help=True)(validate)

@@ -1,4 +1,4 @@
-"""`tidegate trigger`: list."""
+"""`tidegate trigger list`: triggers of every kind, and what they do."""
 
 from __future__ import annotations
 
@@ -37,15 +37,7 @@ WIDE = (
     ("RESTARTS", "restarts"),
 )
 
-app = typer.Typer(no_args_is_help=True, help="See what triggers do.")
 
-
-@app.callback()
-def trigger() -> None:
-    """See what triggers do."""
-
-
-@app.command("list")
 def list_triggers(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="NAME", help="Only these triggers.")
@@ -62,9 +54,6 @@ def list_triggers(
     rows = ControlClient.find(state).read("/triggers")
     shown = [row for row in rows if namespace in ("", row["namespace"])]
     write(listing(_named(shown, names or []), output, COLUMNS, WIDE))
-
-
-app.command("ls", hidden=True)(list_triggers)
 
 
 def _named(rows: list[Row], names: list[str]) -> list[Row]:

@@ -1,0 +1,1 @@
+"""`tidegate trigger`: make triggers, change them, and see what they do."""
