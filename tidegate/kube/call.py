@@ -36,3 +36,17 @@ class Call:
         if self.subresource:
             what += f" ({self.subresource})"
         return f"{what} in namespace {self.namespace}" if self.namespace else what
+
+
+class Address(Call):
+    """An address that is no resource's: its `name` is the whole path."""
+
+    __slots__ = ()
+
+    @property
+    def path(self) -> str:
+        """Where it goes."""
+        return self.name
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tidegate.kube.call import Call
+from tidegate.kube.call import Address
 from tidegate.kube.client import KubeClient
 from tidegate.kube.errors import NotFound
 from tidegate.kube.objects import Object
@@ -40,22 +40,8 @@ async def served_groups(client: KubeClient) -> dict[str, set[str]]:
 
 
 async def _ask(client: KubeClient, address: str) -> Object:
-    call = _Address("get", Resource("", "", address, ""), name=address)
+    call = Address("get", Resource("", "", address, ""), name=address)
     try:
         return await client.transport.ask(Request(call, "GET"))
     except NotFound:
         return {}
-
-
-class _Address(Call):
-    """An address that is no resource's; everyone who has logged in may ask for it."""
-
-    __slots__ = ()
-
-    @property
-    def path(self) -> str:
-        """Where it goes."""
-        return self.name
-
-    def __str__(self) -> str:
-        return f"get {self.name}"

@@ -56,10 +56,13 @@ class Request:
     call: Call
     method: str
     params: Mapping[str, str] = field(default_factory=dict)
-    body: Object | None = None
+    body: Object | bytes | None = None
     content_type: str = "application/json"
     accept: str = ""
     """Empty is JSON."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Further ones, for what a proxied request reaches."""
 
 
 class Transport:
@@ -115,6 +118,22 @@ class Transport:
                     response = await stack.enter_async_context(self._sent(request))
             yield response.content
 
+    @asynccontextmanager
+    async def exchange(
+        self, request: Request, timeout: float | None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send it and yield the answer whatever its status, for what is not the API server's own.
+
+        Raises `KubeError` when none begins within `timeout`.
+        """
+        self._count(request.call)
+        async with AsyncExitStack() as stack:
+            with translated(request.call):
+                async with asyncio.timeout(timeout):
+                    response = await self._authorized(request)
+                    stack.callback(_let_go, response)
+            yield response
+
     def _count(self, call: Call) -> None:
         self.asked[call.verb, call.rbac_resource] += 1
 
@@ -123,7 +142,7 @@ class Transport:
         response = await self._authorized(request)
         try:
             if response.status >= 300:
-                raise error_from(await _refusal(request.call, response))
+                raise error_from(await refusal(request.call, response))
             yield response
         finally:
             _let_go(response)
@@ -141,23 +160,29 @@ class Transport:
 
     async def _send(self, request: Request, token: str) -> aiohttp.ClientResponse:
         assert self._session is not None
-        headers = {"authorization": f"Bearer {token}"} if token else {}
+        headers = dict(request.headers)
+        if token:
+            headers["authorization"] = f"Bearer {token}"
         if request.accept:
             headers["accept"] = request.accept
         if request.body is not None:
-            headers["content-type"] = request.content_type
+            headers.setdefault("content-type", request.content_type)
         return await self._session.request(
             request.method,
             URL(self._access.server + request.call.path, encoded=True),
             params=request.params,
             headers=headers,
-            data=None if request.body is None else orjson.dumps(request.body),
+            data=_encoded(request.body),
             allow_redirects=False,
             ssl=self._access.tls or True,
             server_hostname=self._access.server_name,
             proxy=self._access.proxy,
             timeout=aiohttp.ClientTimeout(sock_connect=self.settings.connect_timeout),
         )
+
+
+def _encoded(body: Object | bytes | None) -> bytes | None:
+    return body if body is None or isinstance(body, bytes) else orjson.dumps(body)
 
 
 def _kept_alive(address: aiohttp.AddrInfoType) -> socket.socket:
@@ -217,7 +242,8 @@ def _json(body: bytes) -> Object:
     return answer if isinstance(answer, dict) else {}
 
 
-async def _refusal(call: Call, response: aiohttp.ClientResponse) -> Refusal:
+async def refusal(call: Call, response: aiohttp.ClientResponse) -> Refusal:
+    """Read what an answer that is no success says."""
     try:
         status = _json(await _read(call, response, _REFUSAL_LIMIT))
     except AnswerTooLarge:

@@ -1,0 +1,175 @@
+"""A cluster as a place: functions through the API server's proxy, gateways by their pods."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from tidegate.cli.cluster.options import HOME
+from tidegate.cli.place.kinds import FUNCTIONS
+from tidegate.cli.place.place import METRICS_TIMEOUT, FunctionCall
+from tidegate.kube.client import KubeClient
+from tidegate.kube.errors import Forbidden, NotFound
+from tidegate.kube.objects import Object, ObjectKey
+from tidegate.kube.pods import is_ready, log_lines, pods
+from tidegate.kube.proxy import Answer, Proxied, proxied, service
+from tidegate.kube.resources import PODS, SECRETS, SERVICES
+
+GATEWAYS: Final = "app.kubernetes.io/name=tidegate-gateway"
+ADMIN_PORT: Final = 8081
+ADMIN_SECRET: Final = "tidegate-admin"
+TOKEN_HEADER: Final = "tidegate-token"
+FUNCTION_PORT: Final = 8080
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterPlace:
+    """See `Place`."""
+
+    objects: KubeClient
+    namespace: str
+    title: str
+
+    @property
+    def is_laptop(self) -> bool:
+        """It is none."""
+        return False
+
+    @asynccontextmanager
+    async def call(self, key: ObjectKey, wanted: FunctionCall) -> AsyncIterator[Answer]:
+        """See `Place.call`."""
+        function = await self.objects.get(FUNCTIONS, key)
+        request = Proxied(
+            SERVICES,
+            service(key, service_port(function)),
+            wanted.method,
+            headers=wanted.headers,
+            body=wanted.body,
+            timeout=wanted.timeout,
+        )
+        async with proxied(self.objects, request) as answer:
+            yield answer
+
+    async def logs(self, key: ObjectKey, *, follow: bool, lines: int) -> AsyncIterator[str]:
+        """See `Place.logs`."""
+        for pod in await self._pods(key):
+            params = {"container": key.name, "tailLines": str(lines)}
+            if follow:
+                params["follow"] = "true"
+            name = ObjectKey(key.namespace, pod["metadata"]["name"])
+            async for line in log_lines(self.objects, name, params):
+                yield line.decode("utf-8", "replace")
+
+    async def metrics(self, key: ObjectKey) -> Sequence[str]:
+        """See `Place.metrics`."""
+        port = container_port(await self.objects.get(FUNCTIONS, key))
+        ready = [pod for pod in await self._pods(key) if is_ready(pod)]
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(self._metrics_of(pod, port)) for pod in ready]
+        return [task.result() for task in asked]
+
+    async def _metrics_of(self, pod: Object, port: int) -> str:
+        metadata = pod["metadata"]
+        place = service(ObjectKey(metadata["namespace"], metadata["name"]), port)
+        async with asyncio.timeout(METRICS_TIMEOUT):
+            async with proxied(self.objects, Proxied(PODS, place, path="/metrics")) as answer:
+                return (await answer.read()).decode("utf-8", "replace")
+
+    async def _pods(self, key: ObjectKey) -> list[Object]:
+        await self.objects.get(FUNCTIONS, key)
+        labels = f"created-by=kubeless,function={key.name}"
+        return await pods(self.objects, key.namespace, labels)
+
+    async def gateways(self) -> Sequence[ClusterGateway]:
+        """See `Place.gateways`."""
+        ready = [pod for pod in await self._gateway_pods() if is_ready(pod)]
+        if not ready:
+            raise NotFound(
+                "no gateway of Tidegate is ready in this cluster; look with: tidegate check"
+            )
+        homes = {pod["metadata"]["namespace"] for pod in ready}
+        tokens = {home: await self._token(home) for home in homes}
+        return [
+            ClusterGateway(
+                self.objects,
+                ObjectKey(pod["metadata"]["namespace"], pod["metadata"]["name"]),
+                tokens[pod["metadata"]["namespace"]],
+            )
+            for pod in ready
+        ]
+
+    async def _gateway_pods(self) -> list[Object]:
+        """Return those of the cluster, or of Tidegate's own namespace if we may see no more."""
+        try:
+            return await pods(self.objects, "", GATEWAYS)
+        except Forbidden:
+            return await pods(self.objects, HOME, GATEWAYS)
+
+    async def _token(self, home: str) -> str:
+        try:
+            secret = await self.objects.get(SECRETS, ObjectKey(home, ADMIN_SECRET))
+        except NotFound:
+            return ""  # the gateway says then that it takes no operations
+        return base64.b64decode(secret.get("data", {}).get("token", "")).decode().strip()
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterGateway:
+    """See `GatewayAdmin`: one pod, through the API server's proxy."""
+
+    client: KubeClient
+    pod: ObjectKey
+    token: str
+
+    @property
+    def name(self) -> str:
+        """The pod's name."""
+        return self.pod.name
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        *,
+        timeout: float | None,
+    ) -> AbstractAsyncContextManager[Answer]:
+        """See `GatewayAdmin.request`."""
+        headers = {TOKEN_HEADER: self.token} if self.token else {}
+        return proxied(
+            self.client,
+            Proxied(
+                PODS,
+                service(self.pod, ADMIN_PORT),
+                method,
+                path,
+                query or {},
+                headers,
+                body,
+                timeout,
+            ),
+        )
+
+
+def service_port(function: Object) -> int:
+    """Return the port on which the function's Service takes calls."""
+    ports = _ports(function)
+    return int(ports[0].get("port", FUNCTION_PORT)) if ports else FUNCTION_PORT
+
+
+def container_port(function: Object) -> int:
+    """Return the port on which the function's pods take calls."""
+    ports = _ports(function)
+    wanted = ports[0].get("targetPort", ports[0].get("port")) if ports else FUNCTION_PORT
+    return wanted if isinstance(wanted, int) else FUNCTION_PORT
+
+
+def _ports(function: Object) -> list[Object]:
+    spec = function.get("spec") or {}
+    ports: list[Object] = (spec.get("service") or {}).get("ports") or []
+    return ports

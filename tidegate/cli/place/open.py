@@ -1,0 +1,127 @@
+"""Finds the place that is meant, opens it, and says in one sentence what is in the way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from tidegate.cli.errors import CommandError, ExitCode
+from tidegate.cli.place.cluster import ClusterPlace
+from tidegate.cli.place.laptop import LaptopPlace, laptop_access
+from tidegate.cli.place.place import Place
+from tidegate.cli.place.target import Target
+from tidegate.cli.state import StateDir, not_running
+from tidegate.kube.access import Access
+from tidegate.kube.client import connected
+from tidegate.kube.errors import AccessError, Invalid, KubeError, NotFound, Unavailable
+from tidegate.kube.kubeconfig import kubeconfig_path
+
+DEFAULT_STATE = Path(".tidegate")
+
+T = TypeVar("T")
+
+
+def run(target: Target, work: Callable[[Place], Awaitable[T]]) -> T:
+    """Open the place, do the work there, and return what it returns.
+
+    Raises `CommandError` for whatever the place, the way to it or Kubernetes refuses.
+    """
+    try:
+        return asyncio.run(_done(target, work))
+    except Unavailable as error:
+        raise CommandError(str(error), ExitCode.UNREACHABLE) from error
+    except (AccessError, NotFound, Invalid) as error:
+        raise CommandError(str(error), ExitCode.USAGE) from error
+    except KubeError as error:
+        raise CommandError(str(error)) from error
+
+
+async def _done(target: Target, work: Callable[[Place], Awaitable[T]]) -> T:
+    async with opened(target) as place:
+        return await work(place)
+
+
+@asynccontextmanager
+async def opened(target: Target) -> AsyncIterator[Place]:
+    """The place for the length of the block. Raises `CommandError` and `KubeError`."""
+    folder = await asyncio.to_thread(_laptop_folder, target)
+    if folder is not None:
+        async with _laptop(target, folder) as laptop:
+            yield laptop
+    else:
+        async with _cluster(target) as cluster:
+            yield cluster
+
+
+@asynccontextmanager
+async def _laptop(target: Target, folder: Path) -> AsyncIterator[LaptopPlace]:
+    state = StateDir(folder)
+    contact = await asyncio.to_thread(state.contact)
+    async with connected(laptop_access(contact)) as client:
+        title = f"the `tidegate up` of {state.folder}"
+        try:
+            yield LaptopPlace(client, title, target.namespace or "default")
+        except Unavailable as error:
+            if not _alive(contact.pid):
+                raise not_running(state.folder) from error
+            raise
+
+
+@asynccontextmanager
+async def _cluster(target: Target) -> AsyncIterator[ClusterPlace]:
+    from tidegate.cli.cluster.access import cluster_access
+
+    access = await _reached(target, cluster_access)
+    async with connected(access) as client:
+        context = f"context {target.context}" if target.context else "the current context"
+        title = f"{context} ({access.server})"
+        yield ClusterPlace(client, target.namespace or access.namespace, title)
+
+
+async def _reached(
+    target: Target, cluster_access: Callable[[Path | None, str], Awaitable[Access]]
+) -> Access:
+    named = bool(target.context) or target.kubeconfig is not None
+    try:
+        return await cluster_access(target.kubeconfig, target.context)
+    except AccessError as error:
+        path = kubeconfig_path()
+        if named or await asyncio.to_thread(path.exists):
+            raise
+        raise CommandError(
+            f"no `tidegate up` runs with the state folder {_implied()} and there is no "
+            f"kubeconfig {path}; start one with: tidegate up, or name a cluster with "
+            "--context or --kubeconfig",
+            ExitCode.UNREACHABLE,
+        ) from error
+
+
+def _laptop_folder(target: Target) -> Path | None:
+    """Return the state folder of the laptop that is meant; None when a cluster is."""
+    if target.state is not None:
+        return target.state
+    if target.context or target.kubeconfig is not None:
+        return None
+    try:
+        contact = StateDir(_implied()).contact()
+    except CommandError:
+        return None
+    return _implied() if _alive(contact.pid) else None
+
+
+def _implied() -> Path:
+    return Path(os.environ.get("TIDEGATE_STATE") or DEFAULT_STATE)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
