@@ -156,8 +156,8 @@ class Stage:
         return len(self.published) - len(self.poison) - self.taken
 
     async def until_taken(self, count: int) -> None:
-        """Wait until the function has taken `count` orders."""
-        await self.until_function(lambda: self.taken >= count)
+        """Wait until the function has taken `count` orders, or all there are if those are fewer."""
+        await self.until_function(lambda: self.taken >= count or not self.left)
 
     async def until_function(self, happened: Callable[[], bool]) -> None:
         """Wait for something that the function knows."""
