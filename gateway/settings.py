@@ -53,6 +53,9 @@ class AdminSettings:
     port: int = 8081
     """0 lets the system choose."""
 
+    token_file: str = "/etc/tidegate/admin/token"
+    """What a caller of `/operations` must show in a cluster. Without the file nobody may."""
+
 
 @dataclass(frozen=True, slots=True)
 class KinesisSettings:

@@ -22,6 +22,8 @@ from gateway.cluster.secrets import ClusterSecrets
 from gateway.cluster.settings import ClusterSettings
 from gateway.cluster.slices import EndpointSlices, kept_of_slice
 from gateway.cluster.wanted import Name, Wanted, name_of
+from gateway.server.operations import Operations
+from gateway.server.token_file import TokenFile
 from gateway.settings import Settings
 from gateway.stores.kubernetes_leases import KubernetesLeases
 from gateway.stores.kubernetes_ledger import KubernetesLedger
@@ -126,11 +128,14 @@ class ClusterGateway:
         self, settings: Settings, client: KubeClient, crew: Crew | None
     ) -> Gateway | Fleet:
         home = self._cluster.home
+        token = TokenFile(Path(settings.admin.token_file))
+        operations = Operations(lambda: self.gateway, token.guard).extend
         if crew is None:
             leases = KubernetesLeases(client, home)
-            return Gateway(settings, self.secrets, self._ledger, leases=leases)
+            return Gateway(settings, self.secrets, self._ledger, operations, leases)
         there = ClusterHome(home, self.membership.identity, crew.kubeconfig, crew.context)
-        return Fleet(settings, self.secrets, FleetSettings(crew.workers, None), home=there)
+        fleet = FleetSettings(crew.workers, None)
+        return Fleet(settings, self.secrets, fleet, operations, there)
 
     async def _tell_workers(self, fleet: Fleet) -> NoReturn:
         """Let the workers know in time that the others still take us for alive."""

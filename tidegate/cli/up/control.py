@@ -54,11 +54,11 @@ class Control:
         station: Station,
         token: str,
         hosts: Iterable[str] = (),
-        more: Callable[[web.Application], None] | None = None,
+        more: Iterable[Callable[[web.Application], None]] = (),
     ) -> None:
-        """`more` adds routes that are guarded as these are."""
+        """Each of `more` adds routes that are guarded as these are."""
         self._station = station
-        self._more = more
+        self._more = tuple(more)
         self._token = token.encode()
         self._hosts = LOOPBACK_NAMES | set(hosts)
         self._followers: set[asyncio.Task[Any]] = set()
@@ -74,8 +74,8 @@ class Control:
         own.router.add_get(f"{function}/logs", self._logs)
         own.router.add_get(f"{function}/call", self._call)
         own.router.add_post(f"{function}/call", self._call)
-        if self._more is not None:
-            self._more(own)
+        for extend in self._more:
+            extend(own)
         own.on_shutdown.append(self._end_followers)
         own.cleanup_ctx.append(self._client)
         application.add_subapp("/control", own)

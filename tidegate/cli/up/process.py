@@ -19,6 +19,7 @@ from controllers.local.logs import LogLine
 from controllers.local.settings import LocalSettings
 from controllers.local.status import State
 from gateway.app import Gateway
+from gateway.server.operations import Operations
 from gateway.settings import (
     AdminSettings,
     DeadLetterSettings,
@@ -95,12 +96,13 @@ class Laptop:
         self._news = asyncio.Event()
         self._signals = signals
         letters = DeadLetterRoutes(lambda: self._gateway.dead_letters)
+        operations = Operations(lambda: self._gateway)
         self._gateway = _gateway(
             options.workers,
             self._settings(),
             self._secrets,
             state.folder / "ledger.sqlite",
-            Control(self, self._token, [options.host], letters.extend).extend,
+            Control(self, self._token, [options.host], (letters.extend, operations.extend)).extend,
         )
         self._functions = LocalFunctions(
             LocalSettings(state.folder, stop_timeout=options.drain_timeout),

@@ -1,0 +1,59 @@
+"""What those who run triggers may ask of a gateway: the routes below `/operations`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from gateway.core.progress import Progress
+from gateway.dead_letters import DeadLetters
+from tidegate.api.subscription import Subscription
+
+PREFIX = "/operations"
+
+
+class Desk(Protocol):
+    """The gateway as operations see it: one process, or the fleet of several."""
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """What has failed and was kept."""
+        ...
+
+    def subscriptions(self) -> list[tuple[Subscription, Progress]]:
+        """Return what runs."""
+        ...
+
+
+class Routes(Protocol):
+    """Some of the routes."""
+
+    def extend(self, application: web.Application) -> None:
+        """Add them."""
+        ...
+
+
+class Operations:
+    """Adds the routes to an admin server: those of every gateway, wherever it runs.
+
+    `guard` is a middleware that keeps out who may not; without one the application that they are
+    added to is guarded already.
+    """
+
+    def __init__(self, desk: Callable[[], Desk], guard: Any = None) -> None:
+        """`desk` is asked for when a request comes: a gateway is made after its routes."""
+        self._desk = desk
+        self._guard = guard
+
+    def extend(self, application: web.Application) -> None:
+        """Add the routes."""
+        own = web.Application(middlewares=[self._guard] if self._guard is not None else [])
+        for routes in self._routes():
+            routes.extend(own)
+        application.add_subapp(PREFIX, own)
+
+    def _routes(self) -> Iterable[Routes]:
+        """Return the routes, a group of them for each thing that can be asked."""
+        return ()
