@@ -26,6 +26,7 @@ from tests.fakes.kube_binaries import KubeBinaries
 from tests.fakes.ports import free_port
 from tests.fakes.processes import freeze
 from tidegate.kube.access import Access, StaticToken
+from tidegate.kube.objects import Object
 
 ADMIN = "admin-token"
 STRANGER = "stranger-token"
@@ -109,6 +110,12 @@ class KubeServer:
         key = base64.b64encode(b"/").decode()
         revision = self._ask_etcd("range", {"key": key})["header"]["revision"]
         self._ask_etcd("compaction", {"revision": revision, "physical": True})
+
+    def store(self, path: str, obj: Object) -> None:
+        """Put an object into etcd as it is, as an API server of long ago has left it there."""
+        pair = {"key": f"/registry/{path}", "value": json.dumps(obj)}
+        encoded = {name: base64.b64encode(text.encode()).decode() for name, text in pair.items()}
+        self._ask_etcd("put", {**encoded})
 
     def access(self, token: str = ADMIN) -> Access:
         """How to reach it with a token."""

@@ -60,6 +60,9 @@ def definition(kind: str) -> Schema:
             "group": GROUP,
             "names": _names(kind, plural, model),
             "scope": "Namespaced",
+            # Said, though it is the default: a definition of Kubeless's time would keep `true`,
+            # with which the API server refuses ours.
+            "preserveUnknownFields": False,
             "versions": [_version(model)],
         },
     }
