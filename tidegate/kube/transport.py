@@ -77,6 +77,11 @@ class Transport:
         self._slots = asyncio.Semaphore(settings.in_flight)
         self._session: aiohttp.ClientSession | None = None
 
+    @property
+    def server(self) -> str:
+        """The URL of the API server."""
+        return self._access.server
+
     async def __aenter__(self) -> Self:
         # No limit of the pool: watches hold their connections for minutes, and requests have slots.
         self._session = aiohttp.ClientSession(

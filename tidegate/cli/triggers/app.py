@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from tidegate.cli.triggers.kinds import KINDS
 from tidegate.cli.triggers.listing import list_triggers
+from tidegate.cli.triggers.verbs import kind_app
 
 app = typer.Typer(no_args_is_help=True, help="Make triggers, and see what they do.")
 
@@ -16,3 +18,5 @@ def trigger() -> None:
 
 app.command("list")(list_triggers)
 app.command("ls", hidden=True)(list_triggers)
+for kind in KINDS:
+    app.add_typer(kind_app(kind), name=kind.word)

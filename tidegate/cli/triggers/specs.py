@@ -68,7 +68,10 @@ class HTTPFlags:
     ] = None
     gateway: Annotated[
         str | None,
-        typer.Option(metavar="CLASS", help="Ingress controller: nginx, traefik, kong or another."),
+        typer.Option(
+            metavar="CLASS",
+            help="Ingress controller: nginx (of new ones), traefik, kong or another.",
+        ),
     ] = None
     basic_auth_secret: Annotated[
         str | None, typer.Option(metavar="SECRET", help="Its key auth is an htpasswd file.")
