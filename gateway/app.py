@@ -24,6 +24,7 @@ from gateway.http.endpoints import Endpoints, FunctionKey
 from gateway.http.server import Server
 from gateway.metrics import exposition
 from gateway.registry import build
+from gateway.replay.replays import Replays, nobody_knows
 from gateway.server.admin import Admin, Notes, nothing
 from gateway.server.ingress import Ingress
 from gateway.settings import LifecycleSettings, Settings
@@ -61,6 +62,12 @@ class Gateway:
         context = Context(settings, secrets, ledger, Shared(), routes, self.endpoints, leases)
         self.dead_letters = DeadLetters(
             lambda: [one for one, _ in self._supervisor.progress()], context
+        )
+        self.replays = Replays(
+            lambda: [one for one, _ in self._supervisor.progress()],
+            context,
+            self.dead_letters,
+            nobody_knows,
         )
         self._supervisor = Supervisor(
             lambda subscription: build(subscription, context),

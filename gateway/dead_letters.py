@@ -23,6 +23,7 @@ READERS: Mapping[str, str] = {
 }
 """Kind of `deadLetter` -> module with `place_of` and `opened`, and its client library: on use."""
 
+Store = AbstractAsyncContextManager[LetterStore]
 
 _ELSEWHERE: Mapping[str, str] = {"http": "an URL", "function": "a function"}
 
@@ -47,6 +48,17 @@ class DeadLetters:
     ) -> None:
         self._subscriptions = subscriptions
         self._context = context
+
+    def store(self, subscription: Subscription) -> Callable[[], Store]:
+        """Return how to open the place of the letters of `subscription`.
+
+        Raises `ConfigError` where nobody can read them here.
+        """
+        if self._place(subscription) is None:
+            elsewhere = self.elsewhere(Selection(frozenset(), *_trigger_of(subscription)))
+            why = elsewhere[0] if elsewhere else f"{subscription.id} keeps no dead letters"
+            raise ConfigError(f"{why}; there are none to replay")
+        return lambda: self._store(subscription)
 
     async def letters(self, selection: Selection) -> AsyncGenerator[tuple[str, Letter], None]:
         """Yield the selected letters with the names of their stores, oldest first in each."""
@@ -114,11 +126,13 @@ class DeadLetters:
             return None  # the subscription is refused, and says why
         return target.kind, place
 
-    def _store(self, subscription: Subscription) -> AbstractAsyncContextManager[LetterStore]:
-        store: AbstractAsyncContextManager[LetterStore] = _reader(subscription).opened(
-            subscription, self._context
-        )
+    def _store(self, subscription: Subscription) -> Store:
+        store: Store = _reader(subscription).opened(subscription, self._context)
         return store
+
+
+def _trigger_of(subscription: Subscription) -> tuple[str, str]:
+    return subscription.namespace, subscription.trigger
 
 
 def _reader(subscription: Subscription) -> Any:

@@ -43,10 +43,10 @@ def build(subscription: Subscription, context: Context) -> Route:
     # Before the function's sink: it may be refused, and that one would have to be closed.
     dead_letter = dead_letter_sink(subscription, context)
     sink = delivery_sink(subscription, context)
-    return Route(source, sink, dead_letter, _news(subscription, context))
+    return Route(source, sink, dead_letter, news_of(subscription, context))
 
 
-def _news(subscription: Subscription, context: Context) -> News:
+def news_of(subscription: Subscription, context: Context) -> News:
     """Return how to hear that processes of the function take calls."""
     key = (subscription.namespace, subscription.function)
 

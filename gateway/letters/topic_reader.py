@@ -7,22 +7,16 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition, errors
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka import ConsumerRecord, TopicPartition, errors
+from aiokafka.admin import RecordsToDelete
 
 from gateway.errors import SinkUnavailable
 from gateway.kafka.cluster import Cluster
+from gateway.kafka.reader import POLL, Clients, connected, partitions
 from gateway.settings import KafkaSettings
 
 PAGE = 200
 """Records that are taken over in one step."""
-
-_FETCH_BYTES = 8 * 1024 * 1024
-_POLL = 100
-"""Milliseconds that the brokers may wait for records. Other requests wait behind such a poll."""
-
-_FAREWELL = 5.0
-"""For a client to close. Seconds."""
 
 
 class Extent(NamedTuple):
@@ -39,9 +33,7 @@ class TopicReader:
     Raises the client library's errors, and `TimeoutError` where the brokers say nothing.
     """
 
-    def __init__(
-        self, topic: str, clients: tuple[AIOKafkaConsumer, AIOKafkaAdminClient], deadline: float
-    ) -> None:
+    def __init__(self, topic: str, clients: Clients, deadline: float) -> None:
         self._topic = topic
         self._consumer, self._admin = clients
         self._deadline = deadline
@@ -49,14 +41,7 @@ class TopicReader:
     async def extents(self) -> list[Extent]:
         """Return what each partition holds; raises `UnknownTopicOrPartitionError` without any."""
         async with asyncio.timeout(self._deadline):
-            # All topics: to ask for one by its name may create it.
-            topics = await self._admin.describe_topics()
-        places = [
-            TopicPartition(self._topic, partition["partition"])
-            for topic in topics
-            if topic["topic"] == self._topic
-            for partition in topic["partitions"]
-        ]
+            places = await partitions(self._admin, self._topic.__eq__)
         if not places:
             raise errors.UnknownTopicOrPartitionError
         async with asyncio.timeout(self._deadline):
@@ -65,7 +50,7 @@ class TopicReader:
         # Once for all: a client that is stopped soon after a new assignment does not stop.
         self._consumer.assign(places)
         self._consumer.pause(*places)
-        return [Extent(each.partition, begins[each], ends[each]) for each in sorted(places)]
+        return [Extent(each.partition, begins[each], ends[each]) for each in places]
 
     async def records(self, extent: Extent) -> AsyncGenerator[ConsumerRecord, None]:
         """Yield the records of `extent`, the oldest first. One extent at a time."""
@@ -90,7 +75,7 @@ class TopicReader:
         async with asyncio.timeout(self._deadline):
             # The end of a transaction takes an offset, and what compaction took leaves one.
             while await self._consumer.position(place) < end:
-                found = await self._consumer.getmany(place, timeout_ms=_POLL, max_records=PAGE)
+                found = await self._consumer.getmany(place, timeout_ms=POLL, max_records=PAGE)
                 if page := [one for one in found.get(place, ()) if one.offset < end]:
                     return page
         return []
@@ -101,34 +86,8 @@ async def reading(
     topic: str, cluster: Cluster, settings: KafkaSettings
 ) -> AsyncIterator[TopicReader]:
     """Connect for the length of the block."""
-    common = {"bootstrap_servers": list(cluster.brokers), "client_id": "tidegate", **cluster.login}
-    timeout = int(settings.request_timeout * 1000)
-    consumer = AIOKafkaConsumer(
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        fetch_max_bytes=_FETCH_BYTES,
-        fetch_max_wait_ms=_POLL,
-        request_timeout_ms=timeout,
-        **common,
-    )
-    admin = AIOKafkaAdminClient(request_timeout_ms=timeout, **common)
-    try:
-        async with asyncio.timeout(settings.connect_timeout):
-            await consumer.start()
-            await admin.start()
-        yield TopicReader(topic, (consumer, admin), settings.request_timeout)
-    finally:
-        await _closed(consumer, admin)
-
-
-async def _closed(consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient) -> None:
-    try:
-        async with asyncio.timeout(_FAREWELL):
-            await consumer.stop()
-    except TimeoutError:
-        await consumer._client.close()  # its own stop waits for brokers that are away
-    await admin.close()
+    async with connected(cluster, settings) as clients:
+        yield TopicReader(topic, clients, settings.request_timeout)
 
 
 def unavailable(doing: str, topic: str, error: Exception) -> SinkUnavailable:

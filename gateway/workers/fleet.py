@@ -22,6 +22,7 @@ from gateway.errors import ConfigError
 from gateway.http.endpoints import Address, Endpoints, FunctionKey
 from gateway.http.routes import RouteTable
 from gateway.metrics import WorkerState, exposition
+from gateway.replay.replays import Replays, nobody_knows
 from gateway.server.admin import Admin, Notes, nothing
 from gateway.settings import Settings
 from gateway.stores.memory import MemoryLedger
@@ -75,6 +76,7 @@ class Fleet:
         self._standing = Standing()
         context = Context(settings, secrets, MemoryLedger(), Shared(), RouteTable(), self.endpoints)
         self.dead_letters = DeadLetters(lambda: self._wanted, context)
+        self.replays = Replays(lambda: self._wanted, context, self.dead_letters, nobody_knows)
         self._admin = Admin(self, extend_admin)
 
     @property

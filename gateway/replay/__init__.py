@@ -1,0 +1,1 @@
+"""Delivers once more what a trigger has read, and leaves its own position alone."""
