@@ -44,6 +44,7 @@ class FunctionReconciler:
         self._around = surroundings
         self._logs = logs
         self._wanted: LocalFunction | None = None
+        self._observed: LocalFunction | None = None
         self._changed = asyncio.Event()
         self._revision = ""
         self._problem = ""
@@ -84,6 +85,7 @@ class FunctionReconciler:
             urls=tuple(f"http://{host}:{port}" for host, port in self._announced),
             restarts=self._restarts_before + sum(g.restarts for g in generations),
             since=self._since,
+            observed=self._observed,
         )
 
     async def _reconcile_safely(self) -> None:
@@ -98,6 +100,10 @@ class FunctionReconciler:
     async def _reconcile(self) -> None:
         wanted = self._wanted
         assert wanted is not None
+        await self._reconcile_to(wanted)
+        self._observed = wanted
+
+    async def _reconcile_to(self, wanted: LocalFunction) -> None:
         try:
             env = user_env(wanted, self._around.lookup)
         except FunctionInvalid as error:

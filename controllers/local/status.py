@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from controllers.desired.local import FunctionKey
+from controllers.desired.local import FunctionKey, LocalFunction
 
 Address = tuple[str, int]
 
@@ -45,3 +45,5 @@ class FunctionStatus:
     urls: tuple[str, ...]
     restarts: int
     since: float
+    observed: LocalFunction | None = None
+    """The version that this is about; a later wish may not have been looked at yet."""

@@ -44,6 +44,7 @@ def load(text: str, file: str = "") -> tuple[list[Resource], list[Problem]]:
             resource, wrong = _read_object(value, origin, written)
             problems += wrong
             if resource is not None:
+                resource.written_as(value)
                 resources.append(resource)
     return resources, sorted(problems, key=lambda problem: problem.line or 0)
 

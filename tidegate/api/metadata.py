@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, PrivateAttr
@@ -38,6 +39,7 @@ class Resource(Model):
     kind: Any
     metadata: Annotated[ObjectMeta, Field(examples=[{"name": "hello"}])]
     _origin: Origin = PrivateAttr(default_factory=Origin)
+    _written: Mapping[str, Any] = PrivateAttr(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -54,9 +56,18 @@ class Resource(Model):
         """Where it was written; empty when it did not come from a file."""
         return self._origin
 
+    @property
+    def written(self) -> Mapping[str, Any]:
+        """The plain values that it was read from; empty when it did not come from a text."""
+        return self._written
+
     def written_at(self, origin: Origin) -> None:
         """Remember where it was written. For the loader."""
         self._origin = origin
+
+    def written_as(self, value: Mapping[str, Any]) -> None:
+        """Remember what was written. For the loader."""
+        self._written = value
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Resource) and (

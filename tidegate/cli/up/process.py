@@ -8,6 +8,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,20 @@ from tidegate.cli.errors import CommandError
 from tidegate.cli.state import Contact, StateDir
 from tidegate.cli.up import report
 from tidegate.cli.up.balance import Balance
+from tidegate.cli.up.bell import Bell
 from tidegate.cli.up.console import BOLD, Console
 from tidegate.cli.up.control import Control
 from tidegate.cli.up.dead_letters import DeadLetterRoutes
+from tidegate.cli.up.kept import KeptObjects
 from tidegate.cli.up.manifests import Manifests, Reading, changed_functions, known_here
 from tidegate.cli.up.nats_server import NatsServer
+from tidegate.cli.up.object_routes import ObjectRoutes
+from tidegate.cli.up.objects import LaptopObjects
 from tidegate.cli.up.options import UpOptions
+from tidegate.cli.up.pauses import Pauses
 from tidegate.cli.up.secrets import FileSecrets
+from tidegate.cli.up.statuses import function_status, trigger_status
+from tidegate.kube.objects import Object
 
 logger = logging.getLogger(__name__)
 
@@ -88,21 +96,31 @@ class Laptop:
         self._secrets = FileSecrets()
         self._balance = Balance()
         self._token = secrets.token_urlsafe(32)
-        self._manifests = Manifests(options.paths, state.folder, known_here(), laptop=True)
+        self._kept = KeptObjects(state.folder)
+        self._pauses = Pauses(state.folder)
+        paths = (*options.paths, self._kept.folder)
+        self._manifests = Manifests(paths, state.folder, known_here(), laptop=True)
+        self._one_reading = asyncio.Lock()
         self._resources: tuple[Resource, ...] = ()
         self._reading: Reading | None = None
         self._addresses: dict[FunctionKey, tuple[tuple[str, int], ...]] = {}
         self._mended: set[FunctionKey] = set()
-        self._news = asyncio.Event()
+        self._news = Bell()
         self._signals = signals
         letters = DeadLetterRoutes(lambda: self._gateway.dead_letters)
         operations = Operations(lambda: self._gateway)
+        objects = ObjectRoutes(LaptopObjects(self._kept, self._pauses, self), self._news)
         self._gateway = _gateway(
             options.workers,
             self._settings(),
             self._secrets,
             state.folder / "ledger.sqlite",
-            Control(self, self._token, [options.host], (letters.extend, operations.extend)).extend,
+            Control(
+                self,
+                self._token,
+                [options.host],
+                (letters.extend, operations.extend, objects.extend),
+            ).extend,
         )
         self._functions = LocalFunctions(
             LocalSettings(state.folder, stop_timeout=options.drain_timeout),
@@ -126,7 +144,7 @@ class Laptop:
 
         Raises `CommandError` or `ConfigError` when it cannot start.
         """
-        first = await asyncio.to_thread(self._manifests.read)
+        first = await asyncio.to_thread(self._first_reading)
         await self._gateway.start()
         self._publish()
         async with asyncio.TaskGroup() as group:
@@ -141,6 +159,11 @@ class Laptop:
             await self._drain(gateway, functions)
             for task in others:
                 task.cancel()
+
+    def _first_reading(self) -> Reading:
+        self._kept.create_folder()
+        self._pauses.read()
+        return self._manifests.read()
 
     async def _drain(self, gateway: asyncio.Task[None], functions: asyncio.Task[None]) -> None:
         """Deliveries end first, then the functions that they need; the broker goes last."""
@@ -189,14 +212,25 @@ class Laptop:
 
         named = frozenset(path.name for path in self._options.paths)
         async for _ in changes(self._folders, named):
+            if await self._read_again():
+                await self._show_overview()
+
+    async def take_up(self) -> None:
+        """Read the files again and make what they say run."""
+        await self._read_again()
+
+    async def _read_again(self) -> bool:
+        """Take up what the files say now, and tell whether that is something else."""
+        async with self._one_reading:
             try:
                 reading = await asyncio.to_thread(self._manifests.read)
             except CommandError as error:
                 logger.warning("%s; running on with what was there before", error)
-                continue
-            if reading != self._reading:
+                return False
+            changed = reading != self._reading
+            if changed or self._pauses.applied(reading.resources) != self._resources:
                 self._apply(reading)
-                await self._show_overview()
+            return changed
 
     def _folders(self) -> Sequence[Path]:
         return self._reading.folders if self._reading is not None else ()
@@ -205,13 +239,14 @@ class Laptop:
         """Make the files' objects the ones that run, and say what changed and what is wrong."""
         self._tell(reading)
         self._mended |= changed_functions(self._resources, reading.resources)
-        self._reading, self._resources = reading, reading.resources
+        self._reading, self._resources = reading, self._pauses.applied(reading.resources)
         self._secrets.replace(reading.resources)
         self._functions.want([self._local(one) for one in self._each_function()])
-        wanted = [self._secrets.versioned(one) for one in subscriptions(reading.resources)]
+        wanted = [self._secrets.versioned(one) for one in subscriptions(self._resources)]
         self._balance.note(self._gateway.subscriptions())
         self._gateway.apply(wanted)
         self._balance.note(self._gateway.subscriptions())
+        self._news.ring()
 
     def _tell(self, reading: Reading) -> None:
         before = self._reading
@@ -243,7 +278,7 @@ class Laptop:
         before = self._addresses.get(key, ())
         self._addresses[key] = addresses
         self._gateway.endpoints.set(key, addresses)
-        self._news.set()
+        self._news.ring()
         if key in self._mended and addresses and not set(before) & set(addresses):
             self._mended.discard(key)
             self._gateway.resume(key)
@@ -259,7 +294,7 @@ class Laptop:
 
     def _on_log(self, line: LogLine) -> None:
         if line.stream == "tidegate":
-            self._news.set()  # said in the log already
+            self._news.ring()  # said in the log already
         else:
             self._console.output_of(line)
 
@@ -268,8 +303,7 @@ class Laptop:
         try:
             async with asyncio.timeout(SETTLING):
                 while not self._settled():
-                    self._news.clear()
-                    await self._news.wait()
+                    await self._news.heard()
         except TimeoutError:
             pass
         self._console.show(report.overview(self.functions(), self.triggers()))
@@ -319,6 +353,21 @@ class Laptop:
             "nats": nats,
             "problems": [str(one) for one in problems],
         }
+
+    def resources(self) -> tuple[Resource, ...]:
+        """Return the objects that run now."""
+        return self._resources
+
+    def status_of(self, resource: Resource, before: Object, generation: int) -> Object:
+        """Return what the status of one of them says."""
+        if isinstance(resource, Function):
+            key = (resource.namespace, resource.name)
+            status = next((one for one in self._functions.status() if one.key == key), None)
+            observed = status is not None and status.observed == self._local(resource)
+            return function_status(status, generation, observed=observed)
+        name = (resource.kind, resource.namespace, resource.name)
+        rows = [r for r in self.triggers() if (r["kind"], r["namespace"], r["trigger"]) == name]
+        return trigger_status(rows, before, generation, datetime.now(UTC))
 
     def timeout_of(self, key: FunctionKey) -> float:
         """Return the function's own timeout."""
