@@ -15,6 +15,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 ON_ONE_SERVER = {
     "tests/kube": "API server",
+    "tests/transcripts": "API server",
     "tests/conformance/kube": "API server",
     "tests/integration/kafka": "Apache Kafka",
     "tests/integration/kinesis": "Kinesis emulator",

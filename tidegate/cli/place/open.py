@@ -93,9 +93,8 @@ async def _reached(
         if named or await asyncio.to_thread(path.exists):
             raise
         raise CommandError(
-            f"no `tidegate up` runs with the state folder {_implied()} and there is no "
-            f"kubeconfig {path}; start one with: tidegate up, or name a cluster with "
-            "--context or --kubeconfig",
+            f"no `tidegate up` is running with the state folder {_implied()}; start it with: "
+            f"tidegate up, or name a cluster with --context or --kubeconfig: there is no {path}",
             ExitCode.UNREACHABLE,
         ) from error
 
