@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from tidegate.cli.triggers.deletion import delete
+from tidegate.cli.triggers.describe import describe
 from tidegate.cli.triggers.kinds import KINDS
 from tidegate.cli.triggers.listing import list_triggers
 from tidegate.cli.triggers.verbs import kind_app
@@ -18,5 +20,7 @@ def trigger() -> None:
 
 app.command("list")(list_triggers)
 app.command("ls", hidden=True)(list_triggers)
+app.command("describe")(describe)
+app.command("delete")(delete)
 for kind in KINDS:
     app.add_typer(kind_app(kind), name=kind.word)

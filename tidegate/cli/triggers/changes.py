@@ -11,7 +11,7 @@ from tidegate.cli.errors import CommandError, ExitCode
 from tidegate.cli.names import unknown
 from tidegate.cli.place.kinds import FUNCTIONS
 from tidegate.cli.place.place import Place
-from tidegate.cli.triggers.kinds import Kind
+from tidegate.cli.triggers.kinds import Kind, with_defaults
 from tidegate.cli.triggers.objects import Object, check_object, new_object, overlaid
 from tidegate.kube.errors import AlreadyExists, Conflict, Forbidden, NotFound, NotServed
 from tidegate.kube.objects import ObjectKey
@@ -24,9 +24,9 @@ ATTEMPTS = 8
 
 async def created(place: Place, kind: Kind, name: str, spec: dict[str, Any]) -> Object:
     """Make a trigger and return it. Raises `CommandError` for mistakes, and for a name in use."""
-    whole = {**dict(kind.defaults), **spec}
-    if kind.word == "http" and not whole.get("host-name"):
-        whole["host-name"] = _host_of(place, whole)
+    whole = with_defaults(kind, spec)
+    if kind.word == "http" and "host-name" not in whole and (host := _host_of(place, whole)):
+        whole["host-name"] = host
     obj = new_object(kind.resource.kind, name, place.namespace, whole)
     check_object(obj)
     await _check_function(place, obj["spec"])
@@ -35,7 +35,7 @@ async def created(place: Place, kind: Kind, name: str, spec: dict[str, Any]) -> 
         return await place.objects.create(kind.resource, obj)
     except AlreadyExists as error:
         raise CommandError(
-            f"there is a {kind.title} trigger {name} in namespace {place.namespace} already; "
+            f"the {kind.title} trigger {name} is in namespace {place.namespace} already; "
             f"change it with: tidegate trigger {kind.word} update {name}"
         ) from error
 

@@ -44,6 +44,11 @@ class Kind:
         return TRIGGERS[self.word]
 
 
+def with_defaults(kind: Kind, spec: Spec) -> Spec:
+    """Return the `spec` of a new trigger: what was named, then what need not be."""
+    return {**spec, **{name: value for name, value in kind.defaults if name not in spec}}
+
+
 def _function(spec: Spec) -> Spec:
     return {"function": spec.get("function-name")}
 

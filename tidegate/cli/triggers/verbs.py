@@ -11,7 +11,7 @@ from tidegate.cli.errors import CommandError, ExitCode
 from tidegate.cli.flags import Document, DryRunFlags, ListOutputOption, WhereFlags, grouped
 from tidegate.cli.output import Format, document, table, write
 from tidegate.cli.triggers.delivery import DeliveryFlags
-from tidegate.cli.triggers.kinds import Kind
+from tidegate.cli.triggers.kinds import Kind, with_defaults
 from tidegate.cli.triggers.objects import Object, check_object, new_object
 
 if TYPE_CHECKING:
@@ -56,9 +56,8 @@ def _create(
     kind: Kind, name: str, wanted: dict[str, Any], dry: DryRunFlags, where: WhereFlags
 ) -> None:
     if dry.dry_run:
-        obj = new_object(
-            kind.resource.kind, name, where.namespace, {**dict(kind.defaults), **wanted}
-        )
+        spec = with_defaults(kind, wanted)
+        obj = new_object(kind.resource.kind, name, where.namespace, spec)
         check_object(obj)
         _print(obj, dry.form)
         return
