@@ -107,6 +107,10 @@ def test_nothing_of_ours_has_more_rights_than_it_needs() -> None:
     assert gateway["init"] is True
 
 
+def test_what_runs_is_built_of_the_tree_and_asked_of_no_registry() -> None:
+    assert [one["pull_policy"] for one in SERVICES.values() if "build" in one] == ["build"]
+
+
 def test_a_stop_leaves_time_to_drain() -> None:
     grace = float(SERVICES["gateway"]["stop_grace_period"].removesuffix("s"))
     assert grace > LifecycleSettings().drain_timeout
