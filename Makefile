@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Files or directories of manifests that `make up` runs: the examples that need no broker of yours.
 PATHS ?= examples/hello examples/pipeline examples/cron
 
-.PHONY: up test apiserver again slow faults e2e lint bench crds lock clean
+.PHONY: up test apiserver again slow faults e2e lint bench crds docs pages lock clean
 
 up: .venv/up  ## Run everything on this machine: functions, gateway, embedded NATS.
 	$(BIN)/tidegate up $(PATHS)
@@ -48,6 +48,12 @@ bench: .venv/dev  ## CPU per event, side by side with what it may be compared to
 crds: .venv/dev  ## Write manifests/crds from the models.
 	$(BIN)/python -m tidegate.api.crds manifests/crds
 
+docs: .venv/dev  ## Build the documentation into site/, which opens without a server.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+pages: .venv/dev  ## Write the pages, tables and pictures of the documentation that are made from code.
+	$(BIN)/python -m tests.unit.docs.generate
+
 lock: .venv/dev  ## Resolve the dependencies anew into requirements/.
 	$(PIP) install uv
 	$(COMPILE) --upgrade $(EXTRAS) --group build pyproject.toml -o requirements/up.txt
@@ -60,7 +66,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 EXTRAS := --extra embedded --extra kafka --extra kinesis
 
 clean:  ## Remove what was made here, the virtual environment included.
-	rm -rf .venv .tidegate .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .tidegate site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 .venv/up: requirements/up.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; install it, or say make PYTHON=…" >&2; exit 1; }
