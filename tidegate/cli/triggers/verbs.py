@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the trigger.")]
 
+_WRITTEN = ("name", "namespace", "labels", "annotations")
+
 
 def kind_app(kind: Kind) -> typer.Typer:
     """Return the verbs of one kind."""
@@ -80,7 +82,7 @@ def _update(
     target = where.target()
     after = run(target, lambda place: updated(place, kind, name, wanted, dry_run=dry.dry_run))
     if dry.dry_run:
-        _print(_shown(after), dry.form)
+        _print(_manifest(after), dry.form)
     else:
         _say(f"{kind.title} trigger {name} updated in namespace {_namespace(after)} successfully!")
 
@@ -138,6 +140,14 @@ def _shown(obj: Object) -> Object:
     from tidegate.kube.objects import lean
 
     return lean(obj)
+
+
+def _manifest(obj: Object) -> Object:
+    """Return what a person would write of `obj`: nothing that only the API server fills in."""
+    metadata = obj["metadata"]
+    written = {name: metadata[name] for name in _WRITTEN if metadata.get(name)}
+    own = {name: value for name, value in _shown(obj).items() if name != "status"}
+    return {**own, "metadata": written}
 
 
 def _print(obj: Object, form: Document) -> None:
