@@ -180,6 +180,8 @@ def _limits(settings: Settings) -> Limits:
         limits.queued_bytes,
         settings.lifecycle.drain_timeout,
         Budget(limits.total_bytes),
+        decisions=limits.decisions,
+        total_decisions=limits.total_decisions,
     )
 
 

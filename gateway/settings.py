@@ -21,6 +21,13 @@ class LimitSettings:
     total_bytes: int = 128 * 1024 * 1024
     """Unsettled payload of all subscriptions together: what keeps the process flat."""
 
+    decisions: int = 256
+    """Events per subscription whose end is remembered for `tidegate trigger explain`, and as many
+    again that failed at least once; about half a kilobyte each, and never a payload."""
+
+    total_decisions: int = 32 * 1024
+    """The same of all subscriptions together; where there are many, each has fewer, but 16."""
+
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from gateway.core.event import CloudEvent
+from gateway.core.trail import Step, Trail
 from gateway.errors import AlreadySettled
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -46,7 +47,8 @@ class Delivery:
     there is one. `alone` says that a batch with it ended badly: it is next tried by itself.
     `asked` says that someone gets the answer when it has ended, that of a failure included.
     `postponable` says that its source can bring it again at a time of our choice: `delay` seconds
-    after it ended as RELEASED, with the attempts that were made so far.
+    after it ended as RELEASED, with the attempts that were made so far. `took` is how long the last
+    attempt was, in seconds, and `trail` what happened before, where anything did.
     """
 
     __slots__ = (
@@ -67,6 +69,8 @@ class Delivery:
         "received_at",
         "settled",
         "size",
+        "took",
+        "trail",
     )
 
     def __init__(
@@ -94,6 +98,14 @@ class Delivery:
         self.last_error: Exception | None = None
         self.failed_at: tuple[float, float] | None = None
         self.outcome: Outcome | None = None
+        self.took = 0.0
+        self.trail: Trail | None = None
+
+    def step(self, step: Step) -> None:
+        """Note what has happened to this delivery; what goes as usual is not noted."""
+        if self.trail is None:
+            self.trail = Trail()
+        self.trail.add(step)
 
     def failed(self, error: Exception) -> None:
         """Note a failure, and the times of the first and the last one (seconds since 1970)."""

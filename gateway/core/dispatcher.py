@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from gateway.core.decisions import Pending
 from gateway.core.delivery import Delivery, Outcome
 from gateway.core.failures import Failures
 from gateway.core.filters import accept
@@ -128,6 +129,10 @@ class Dispatcher:
             if isinstance(delivery.last_error, NoEndpoint):
                 self._held.again(delivery)
         self._guard.hurry()
+
+    def pending(self) -> Iterator[Pending]:
+        """Yield what is in flight."""
+        return self._held.pending()
 
     @property
     def credit(self) -> int:
@@ -272,15 +277,19 @@ class Dispatcher:
         try:
             delivery.answer = await self._route.sink.send(delivery, deadline)
         except SinkUnavailable as error:
+            delivery.took = self._clock() - started
             await self._failures.unavailable(delivery, error)
         except EventRejected as error:
+            delivery.took = self._clock() - started
             await self._failures.rejected(delivery, error)
         except CallerGone as error:
+            delivery.took = self._clock() - started
             self._failures.abandoned(delivery, error)
         else:
             delivery.attempts += 1
             self._progress.attempts["success"] += 1
-            self._progress.durations.observe(self._clock() - started)
+            delivery.took = took = self._clock() - started
+            self._progress.durations.observe(took)
             self._held.end(delivery, Outcome.DELIVERED)
             if self._guard.alert:
                 self._guard.answered()

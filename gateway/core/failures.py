@@ -13,7 +13,16 @@ from gateway.core.held import Held
 from gateway.core.progress import Progress
 from gateway.core.retry import RetryPolicy
 from gateway.core.route import Route
-from gateway.errors import AttemptTimeout, CallerGone, EventRejected, SinkUnavailable
+from gateway.core.trail import Step
+from gateway.errors import (
+    AttemptTimeout,
+    CallerGone,
+    EventExpired,
+    EventRejected,
+    GatewayError,
+    NoEndpoint,
+    SinkUnavailable,
+)
 from tidegate.api.subscription import OnExhausted, Ordering, Subscription
 
 logger = logging.getLogger(__name__)
@@ -38,13 +47,16 @@ class Failures:
         self._policy = subscription.policy
         self._route = route
         self._progress = progress
+        self._clock = progress.clock
         self._guard = guard
         self._held = held
         self._retry = RetryPolicy(subscription.policy)
 
     async def unavailable(self, delivery: Delivery, error: SinkUnavailable) -> None:
         """Try again later, or give up. Who waits does not wait for an endpoint without end."""
-        self._note("timeout" if isinstance(error, AttemptTimeout) else "unavailable", error)
+        self._note(
+            "timeout" if isinstance(error, AttemptTimeout) else "unavailable", delivery, error
+        )
         delivery.failed(error)
         waited_for = delivery.call is not None or delivery.asked
         if waited_for or self._retry.charges(error):
@@ -61,7 +73,7 @@ class Failures:
 
     async def rejected(self, delivery: Delivery, error: EventRejected) -> None:
         """Give up: the destination answered, and will never say otherwise."""
-        self._note("rejected", error)
+        self._note("rejected", delivery, error)
         delivery.attempts += 1
         if self._guard.alert:
             self._guard.answered()
@@ -70,11 +82,14 @@ class Failures:
     def abandoned(self, delivery: Delivery, error: CallerGone) -> None:
         """Hand back what nobody waits for any more."""
         delivery.last_error = error
+        self._step(delivery, "attempt", "callerGone", error)
         self._held.end(delivery, Outcome.RELEASED)
 
     async def give_up(self, delivery: Delivery, error: Exception) -> None:
         """End what cannot be delivered, by policy. A waiting caller is told instead of parked."""
         delivery.failed(error)
+        if isinstance(error, EventExpired):
+            self._step(delivery, "expire", "expired", error)
         match self._policy.on_exhausted:
             case OnExhausted.DEAD_LETTER if self._route.dead_letter is not None:
                 self._held.condemned.add(delivery)
@@ -98,6 +113,7 @@ class Failures:
             await sink.send(delivery, deadline)
         except (SinkUnavailable, EventRejected, CallerGone) as error:
             self._progress.last_error = f"dead letter of {delivery.event.id}: {error}"
+            self._step(delivery, "deadLetter", "refused", error)
             if delivery.call is not None:
                 self._held.end(delivery, Outcome.RELEASED)
             else:
@@ -116,6 +132,7 @@ class Failures:
         if self._held.draining or delivery in self._held.recalled:
             self._held.end(delivery, Outcome.RELEASED)
             return
+        self._step(delivery, "park")
         self._held.park(delivery)
         logger.error(
             "%s: parked %s after %d attempts: %s; mend the function, or set delivery.deadLetter "
@@ -131,6 +148,7 @@ class Failures:
         if delivery in held.recalled or (held.draining and self._route.source.redelivers):
             held.end(delivery, Outcome.RELEASED)
             return
+        delivery.step(Step(self._clock(), "wait", seconds=delay))
         here = held.resting.patience(delivery) if self._may_postpone(delivery) else delay
         if delay <= here:
             held.wait(delivery, delay, held.again)
@@ -154,6 +172,18 @@ class Failures:
             delivery.delay = rest
             held.end(delivery, Outcome.RELEASED)
 
-    def _note(self, kind: str, error: Exception) -> None:
+    def _note(self, kind: str, delivery: Delivery, error: SinkUnavailable | EventRejected) -> None:
         self._progress.attempts[kind] += 1
         self._progress.last_error = str(error)
+        self._step(delivery, "attempt", kind, error)
+
+    def _step(
+        self, delivery: Delivery, what: str, result: str = "", error: GatewayError | None = None
+    ) -> None:
+        """Note what has happened, for whoever asks why an event did not arrive."""
+        if isinstance(error, NoEndpoint):
+            result = "noEndpoint"
+        text, status = ("" if error is None else str(error)), getattr(error, "status", None)
+        took = delivery.took if what == "attempt" else 0.0
+        breaker = self._progress.breaker
+        delivery.step(Step(self._clock(), what, result, text, status, took, breaker))

@@ -111,4 +111,7 @@ class Guard:
     def _publish(self) -> None:
         self.limit = self._breaker.allowed(self._concurrency)
         self.alert = self._breaker.alert
-        self._progress.breaker = self._breaker.state.value
+        state = self._breaker.state.value
+        if state != self._progress.breaker:
+            self._progress.breaker = state
+            self._progress.decisions.breaker_is(state, self._progress.clock())

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from gateway.core.allowance import Allowance
+from gateway.core.decisions import Pending, Terms, pending
 from gateway.core.delivery import Delivery, Outcome
 from gateway.core.guard import Guard
 from gateway.core.lanes import Lanes
 from gateway.core.progress import Progress
 from gateway.core.resting import Condemned, Resting
 from gateway.core.route import Limits
+from gateway.core.verdict import verdict
 from tidegate.api.subscription import Subscription
 
 logger = logging.getLogger(__name__)
@@ -41,6 +44,8 @@ class Held:
         self._clock = progress.clock
         self._books = progress.books
         self._books.holding = self._count
+        self._decisions = progress.decisions
+        self._terms = Terms(subscription.id, partial(verdict, subscription.filters))
         self._guard = guard
         self._work_on = work_on
         self._emptied = asyncio.Event()
@@ -78,8 +83,9 @@ class Held:
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
         """Settle a delivery that is in no place and has no mark."""
         self._books.outcomes[outcome] += 1
-        self._progress.last_settled = self._clock()
+        self._progress.last_settled = now = self._clock()
         delivery.settle(outcome)
+        self._decisions.note(delivery, self._terms, now)
         self.allowance.give_back(delivery.size)
         if not self.allowance.held:
             self._emptied.set()
@@ -140,6 +146,19 @@ class Held:
         for delivery in [*self._inactive(), *self.active]:
             self.settle(delivery, Outcome.RELEASED)
         self.active.clear()
+
+    def pending(self) -> Iterator[Pending]:
+        """Yield what is held, and what it does; first what somebody may have to look after."""
+        resting = self.resting
+        places: Iterable[tuple[str, Iterable[Delivery]]] = (
+            ("parked", resting.parked),
+            ("waiting", resting.waiting),
+            ("attempting", tuple(self.active)),
+            ("queued", self.lanes.queued()),
+        )
+        for state, deliveries in places:
+            for delivery in deliveries:
+                yield pending(delivery, self._terms, self._clock(), state)
 
     def _conclude(self, delivery: Delivery, outcome: Outcome) -> None:
         """Forget what is known of a delivery beside its place, and settle it."""

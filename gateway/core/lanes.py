@@ -94,6 +94,10 @@ class Lanes:
         """How many deliveries could be taken now."""
         return len(self._ready)
 
+    def queued(self) -> list[Delivery]:
+        """Return what is queued, those that could be taken now first."""
+        return [*self._ready, *(one for lane in self._waiting.values() for one in lane)]
+
     def clear(self) -> list[Delivery]:
         """Remove and return everything queued; what was taken is not among it."""
         queued = list(self._ready)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from gateway.core.decisions import Decisions
 from gateway.core.delivery import Outcome
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
@@ -113,6 +114,9 @@ class Progress:
     last_polled: float = 0.0
     watched: bool = False
     """Whether the source's silence means trouble (see `Source.watched`)."""
+
+    decisions: Decisions = field(default_factory=Decisions)
+    """The last decisions over its events, to be explained when somebody asks."""
 
     clock: Callable[[], float] = time.monotonic
     """What all times here are read from. Not the loop's clock: uvloop's ticks in milliseconds."""

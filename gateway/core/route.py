@@ -20,6 +20,8 @@ class Limits:
     drain_timeout: float = 20.0
     budget: Budget = field(default_factory=lambda: Budget(128 * 1024 * 1024))
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    decisions: int = 256
+    total_decisions: int = 32 * 1024
 
 
 News = Callable[[Callable[[], None]], Callable[[], None]]

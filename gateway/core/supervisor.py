@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from gateway.core.decisions import Decisions, Pending
 from gateway.core.dispatcher import Dispatcher
 from gateway.core.progress import Progress, State
+from gateway.core.recollection import Question, Recollection
 from gateway.core.route import Limits, Route
 from gateway.errors import ConfigError, SourceUnavailable
 from tidegate.api.subscription import Subscription
@@ -19,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 STEADY = 60.0
 """Seconds of work after which a new failure counts as the first."""
+
+FEWEST_DECISIONS = 16
+"""That are remembered of each subscription, however many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +88,32 @@ class Supervisor:
         for key, entry in self._entries.items():
             self._tell(entry, wanted.pop(key, None))
         for key, subscription in wanted.items():
-            self._entries[key] = _Entry(subscription, Progress(clock=self._clock))
+            decisions = Decisions(self._limits.decisions)
+            progress = Progress(clock=self._clock, decisions=decisions)
+            self._entries[key] = _Entry(subscription, progress)
             self._start(key)
+        self._share_memory()
+
+    def _share_memory(self) -> None:
+        """Remember less of each where there are many, so that all together stay bounded."""
+        limits = self._limits
+        fair = limits.total_decisions // max(len(self._entries), 1)
+        room = max(min(limits.decisions, fair), FEWEST_DECISIONS)
+        for entry in self._entries.values():
+            entry.progress.decisions.resize(room)
 
     def progress(self) -> Iterator[tuple[Subscription, Progress]]:
         """Yield every wanted subscription with its progress. May be called from other threads."""
         for entry in list(self._entries.values()):  # a scrape's thread must not see it change
             if entry.wanted is not None:
                 yield entry.wanted, entry.progress
+
+    def recollect(self, question: Question) -> Iterator[tuple[Recollection, Iterable[Pending]]]:
+        """Yield what is remembered of each subscription in question, and what it holds now."""
+        for entry in self._entries.values():
+            if entry.wanted is not None and question.about(entry.wanted):
+                held = entry.dispatcher.pending() if entry.dispatcher is not None else ()
+                yield Recollection(entry.wanted, entry.progress), held
 
     def resume(self, namespace: str, function: str) -> None:
         """Begin anew with what is parked for `function`: it has been mended."""

@@ -24,7 +24,7 @@ WORST_FIRST = (
     State.STOPPED,
 )
 BREAKERS = ("open", "halfOpen", "closed")
-_INSIDE = frozenset({"books", "durations", "state", "clock"})
+_INSIDE = frozenset({"books", "durations", "state", "clock", "decisions"})
 
 
 @dataclass(slots=True)
