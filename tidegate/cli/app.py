@@ -13,6 +13,7 @@ from tidegate.cli.completion import completion
 from tidegate.cli.controller import controller
 from tidegate.cli.errors import CommandError
 from tidegate.cli.gateway import gateway
+from tidegate.cli.migrate.command import migrate
 from tidegate.cli.triggers import app as triggers
 from tidegate.cli.up.command import up
 from tidegate.cli.validate import validate
@@ -32,6 +33,7 @@ app.command()(controller)
 app.command()(gateway)
 app.command()(install)
 app.command()(check)
+app.command()(migrate)
 app.add_typer(function.app, name="function")
 app.add_typer(runtime.app, name="runtime")
 app.add_typer(triggers.app, name="trigger")

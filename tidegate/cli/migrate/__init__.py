@@ -1,0 +1,1 @@
+"""`tidegate migrate`: the way over from Kubeless, read and told, never walked."""
