@@ -12,10 +12,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import IO, Any
 
+import pytest
 import yaml
 
 from runtimes.catalog import RUNTIMES
@@ -35,16 +36,24 @@ class Images:
     cluster reaches or loaded into its nodes."""
 
     tidegate: str
-    python: str
-    provision: str
-    nats: str
+    python: str = ""
+    provision: str = ""
+    nats: str = ""
+    traefik: str = ""
 
     @classmethod
     def given(cls, environment: Mapping[str, str] = os.environ) -> Images | None:
         """Return the images that the environment names; None when it names none."""
-        names = ("IMAGE", "PYTHON_IMAGE", "PROVISION_IMAGE", "NATS_IMAGE")
-        tidegate, *others = (environment.get(f"TIDEGATE_E2E_{name}", "") for name in names)
-        return cls(tidegate, *others) if tidegate else None
+        tidegate = environment.get("TIDEGATE_E2E_IMAGE", "")
+        others = {one.name: environment.get(_variable(one.name), "") for one in fields(cls)[1:]}
+        return cls(tidegate, **others) if tidegate else None
+
+    def needed(self, name: str) -> str:
+        """Return the image of that name; where there is none the test is left out."""
+        image: str = getattr(self, name)
+        if not image:
+            pytest.skip(f"{name} in the cluster: {_variable(name)} names no image")
+        return image
 
     @property
     def interpreter(self) -> str:
@@ -108,14 +117,24 @@ class Cluster:
     @contextmanager
     def front(self, home: str) -> Iterator[str]:
         """The gateway's front door, for the length of the block."""
-        command = ["kubectl", "--namespace", home, "port-forward", "service/tidegate-gateway"]
-        process = subprocess.Popen([*command, ":8080"], stdout=subprocess.PIPE, text=True)
+        with self.forwarded(home, "service/tidegate-gateway", 8080) as port:
+            yield f"http://127.0.0.1:{port}"
+
+    @contextmanager
+    def forwarded(self, namespace: str, what: str, port: int) -> Iterator[int]:
+        """A port of this machine that leads to one in the cluster, for the length of the block."""
+        command = ["kubectl", "--namespace", namespace, "port-forward", what, f":{port}"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
             assert process.stdout is not None
-            yield f"http://127.0.0.1:{_port(process.stdout)}"
+            yield _port(process.stdout)
         finally:
             process.terminate()
             process.communicate(timeout=30)
+
+
+def _variable(image: str) -> str:
+    return f"TIDEGATE_E2E_{image.upper()}_IMAGE"
 
 
 def _port(said: IO[str]) -> int:
@@ -124,7 +143,7 @@ def _port(said: IO[str]) -> int:
         found = re.search(r"127\.0\.0\.1:(\d+)", line)
         if found is not None:
             return int(found[1])
-    raise AssertionError("kubectl port-forward ended; is the gateway ready?")
+    raise AssertionError("kubectl port-forward ended; is what it leads to ready?")
 
 
 def example(name: str, image: str = "", env: Mapping[str, str] | None = None) -> list[Object]:

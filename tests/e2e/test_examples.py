@@ -44,9 +44,7 @@ def test_a_schedule_fires_and_its_status_says_so(cluster: Cluster) -> None:
 
 
 def test_an_order_reaches_the_next_function_through_nats(cluster: Cluster) -> None:
-    if not cluster.images.nats:
-        pytest.skip("NATS in the cluster: TIDEGATE_E2E_NATS_IMAGE names no image")
-    cluster.apply(*nats(cluster.images.nats))
+    cluster.apply(*nats(cluster.images.needed("nats")))
     cluster.wait("deployment/nats", "Available")
     objects = example("pipeline", cluster.images.python, {"NATS_URL": NATS})
     for one in objects:

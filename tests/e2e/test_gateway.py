@@ -32,9 +32,7 @@ def test_a_new_version_of_the_gateway_loses_no_call(cluster: Cluster) -> None:
 
 
 def test_events_of_a_killed_gateway_are_delivered_by_the_next(cluster: Cluster) -> None:
-    if not cluster.images.nats:
-        pytest.skip("NATS in the cluster: TIDEGATE_E2E_NATS_IMAGE names no image")
-    cluster.apply(*nats(cluster.images.nats))
+    cluster.apply(*nats(cluster.images.needed("nats")))
     cluster.wait("deployment/nats", "Available")
     cluster.apply(*_counted(cluster))
     cluster.wait("function/counted", "Ready")

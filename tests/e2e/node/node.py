@@ -40,6 +40,7 @@ class Node:
             "TIDEGATE_E2E_PYTHON_IMAGE": images.PYTHON,
             "TIDEGATE_E2E_PROVISION_IMAGE": images.PROVISION,
             "TIDEGATE_E2E_NATS_IMAGE": images.NATS,
+            "TIDEGATE_E2E_TRAEFIK_IMAGE": images.TRAEFIK,
         }
 
     def up(self) -> Programs:
