@@ -22,7 +22,6 @@ _BLOCK = re.compile(
     r"^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
-_PROMPT = re.compile(r"^\$ ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +42,6 @@ class Block:
     def has_commands(self) -> bool:
         """Whether somebody may paste it into a shell."""
         return self.language in COMMANDS
-
-    def dialogue(self) -> Iterator[tuple[str, str | None]]:
-        """Yield each command with what it prints; None where that is not shown."""
-        if self.language != "console":
-            yield self.text, None
-            return
-        for part in _PROMPT.split(self.text)[1:]:
-            command, _, answer = part.partition("\n")
-            yield command, answer
 
 
 def blocks(page: Page) -> Iterator[Block]:
