@@ -89,6 +89,12 @@ class DeadLetters:
                 remarks.append(await store.erase())
         return Purged(count, tuple(filter(None, remarks)))
 
+    async def count(self, selection: Selection) -> int:
+        """Return how many letters a redrive of `selection` has to deliver."""
+        running = {one.id for one in self._subscriptions()}
+        async with aclosing(self.letters(selection)) as found:
+            return len({one.id async for _, one in found if one.subscription in running})
+
     async def redrive(self, selection: Selection, rate: float, tell: Tell) -> None:
         """Have the selected letters delivered again, at most `rate` a second.
 

@@ -14,6 +14,8 @@ class Selection:
     ids: frozenset[str] = frozenset()
     namespace: str = ""
     trigger: str = ""
+    subscriptions: frozenset[str] = frozenset()
+    """Ids of those whose letters are meant, where several gateways share the work."""
 
     def takes(self, letter: Letter) -> bool:
         """Say whether `letter` is meant."""
@@ -22,6 +24,8 @@ class Selection:
     def covers(self, subscription: str) -> bool:
         """Say whether letters of `subscription`, an id, may be meant."""
         namespace, _, trigger, _ = split_id(subscription)
+        if self.subscriptions and subscription not in self.subscriptions:
+            return False
         return self.namespace in ("", namespace) and self.trigger in ("", trigger)
 
 

@@ -68,7 +68,7 @@ def list_letters(
     """
     query = urlencode({"trigger": trigger, "namespace": namespace, "limit": limit})
     client = ControlClient.find(state)
-    with client.request("GET", f"/dead-letters?{query}", timeout=SCAN_TIMEOUT) as answer:
+    with client.request("GET", f"/operations/dead-letters?{query}", timeout=SCAN_TIMEOUT) as answer:
         found = json.loads(answer.read())
     write(listing(found["letters"], output, COLUMNS, WIDE))
     _remark(found["elsewhere"])
@@ -87,7 +87,7 @@ def show(
     state: StateOption = STATE,
 ) -> None:
     """Show one dead letter with the attributes of its event."""
-    path = f"/dead-letters/{quote(id, safe='')}?payload={int(payload)}"
+    path = f"/operations/dead-letters/{quote(id, safe='')}?payload={int(payload)}"
     with ControlClient.find(state).request("GET", path, timeout=SCAN_TIMEOUT) as answer:
         letter = json.loads(answer.read())
     write(document(letter, Format.JSON if output is Format.JSON else Format.YAML))
@@ -113,9 +113,9 @@ def redrive(
     wanted = selected(ids, every=every, trigger=trigger, namespace=namespace) | {"rate": rate}
     body = json.dumps(wanted).encode()
     with ControlClient.find(state).request(
-        "POST", "/dead-letters/redrive", body, timeout=None
+        "POST", "/operations/dead-letters/redrive", body, timeout=None
     ) as answer:
-        failed = _report((json.loads(line) for line in answer), output)
+        failed = _report((row for row in map(json.loads, answer) if "id" in row), output)
     if failed:
         raise typer.Exit(ExitCode.FAILURE)
 
@@ -136,7 +136,7 @@ def purge(
     if not yes:
         _confirm(wanted)
     body = json.dumps(wanted).encode()
-    with client.request("POST", "/dead-letters/purge", body, timeout=SCAN_TIMEOUT) as answer:
+    with client.request("POST", "/operations/dead-letters/purge", body, timeout=SCAN_TIMEOUT) as answer:
         result = json.loads(answer.read())
     plain = output in (Format.TABLE, Format.WIDE)
     write(f"{result['purged']} dead letters are gone" if plain else document(result, output))

@@ -129,7 +129,7 @@ async def test_a_selection_must_be_said(shared_up: Up, arguments: tuple[str, ...
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_routes_take_nothing_from_strangers(shared_up: Up) -> None:
-    url = f"{shared_up.contact['admin']}/control/dead-letters"
+    url = f"{shared_up.contact['admin']}/control/operations/dead-letters"
     async with aiohttp.ClientSession() as session:
         async with session.get(url) as answer:
             assert answer.status == 401

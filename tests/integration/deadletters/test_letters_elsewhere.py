@@ -10,11 +10,11 @@ import pytest
 from aiohttp import web
 
 from gateway.letters.selection import Selection
+from gateway.server.answers import ERROR_HEADER
+from gateway.server.dead_letters import DeadLetterRoutes
 from tests.support.events import subscription
 from tests.support.gateways import Running, running_gateway
 from tidegate.api.subscription import DeadLetter, OnExhausted
-from tidegate.cli.client import ERROR_HEADER
-from tidegate.cli.up.dead_letters import DeadLetterRoutes
 
 URL = DeadLetter("http", "http://127.0.0.1:9/x?token=secret")
 FUNCTION = DeadLetter("function", "mourner")

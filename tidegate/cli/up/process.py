@@ -46,7 +46,6 @@ from tidegate.cli.up.balance import Balance
 from tidegate.cli.up.bell import Bell
 from tidegate.cli.up.console import BOLD, Console
 from tidegate.cli.up.control import Control
-from tidegate.cli.up.dead_letters import DeadLetterRoutes
 from tidegate.cli.up.kept import KeptObjects
 from tidegate.cli.up.manifests import Manifests, Reading, changed_functions, known_here
 from tidegate.cli.up.nats_server import NatsServer
@@ -107,7 +106,6 @@ class Laptop:
         self._mended: set[FunctionKey] = set()
         self._news = Bell()
         self._signals = signals
-        letters = DeadLetterRoutes(lambda: self._gateway.dead_letters)
         operations = Operations(lambda: self._gateway)
         objects = ObjectRoutes(LaptopObjects(self._kept, self._pauses, self), self._news)
         self._gateway = _gateway(
@@ -119,7 +117,7 @@ class Laptop:
                 self,
                 self._token,
                 [options.host],
-                (letters.extend, operations.extend, objects.extend),
+                (operations.extend, objects.extend),
             ).extend,
         )
         self._functions = LocalFunctions(
