@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Files or directories of manifests that `make up` runs: the examples that need no broker of yours.
 PATHS ?= examples/hello examples/pipeline examples/cron
 
-.PHONY: up test apiserver again slow faults e2e lint bench crds docs pages lock clean
+.PHONY: up test apiserver again slow faults e2e compose lint bench crds docs pages lock clean
 
 up: .venv/up  ## Run everything on this machine: functions, gateway, embedded NATS.
 	$(BIN)/tidegate up $(PATHS)
@@ -35,6 +35,9 @@ faults: .venv/dev  ## Every fault on real brokers with 100,000 events: hours; se
 
 e2e: .venv/dev apiserver  ## Make a cluster of one node here, as root, run tests/e2e on it, and remove it.
 	$(BIN)/python -m tests.e2e.node
+
+compose: .venv/dev  ## Run tests/compose: docker-compose.yml as README has it, on a Docker made here, as root, where there is none.
+	$(BIN)/python -m tests.compose.engine
 
 lint: .venv/dev  ## Style, types and the direction of imports.
 	$(BIN)/ruff check .

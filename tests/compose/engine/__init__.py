@@ -1,0 +1,1 @@
+"""A Docker of one's own, for tests/compose where there is none."""

@@ -1,0 +1,2 @@
+#!/bin/sh
+exec /opt/kafka/bin/start org.apache.kafka.tools.TopicCommand "$@"
