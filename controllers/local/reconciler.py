@@ -85,6 +85,7 @@ class FunctionReconciler:
             urls=tuple(f"http://{host}:{port}" for host, port in self._announced),
             restarts=self._restarts_before + sum(g.restarts for g in generations),
             since=self._since,
+            changing=self._changing(),
             observed=self._observed,
         )
 
@@ -204,6 +205,12 @@ class FunctionReconciler:
     def _trouble(self) -> str:
         generations = (self._candidate, self._current)
         return next((g.reason for g in generations if g is not None and g.reason), "")
+
+    def _changing(self) -> bool:
+        current, candidate = self._current, self._candidate
+        outdated = current is None or current.launch.revision != self._revision
+        trouble = self._problem or (candidate is not None and candidate.reason)
+        return outdated and not trouble
 
     def _reason(self) -> str:
         trouble = self._problem or self._trouble()

@@ -45,5 +45,7 @@ class FunctionStatus:
     urls: tuple[str, ...]
     restarts: int
     since: float
+    changing: bool = False
+    """Whether the version that is wanted is on its way, and nothing is wrong with it so far."""
     observed: LocalFunction | None = None
     """The version that this is about; a later wish may not have been looked at yet."""

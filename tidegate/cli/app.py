@@ -7,13 +7,16 @@ import sys
 import typer
 
 from tidegate import __version__
-from tidegate.cli import cron, dlq, function, publish, runtime
+from tidegate.cli import cron, dlq, publish, runtime
 from tidegate.cli.cluster.command import check, install
 from tidegate.cli.completion import completion
 from tidegate.cli.controller import controller
 from tidegate.cli.errors import CommandError
+from tidegate.cli.functions.app import app as functions
 from tidegate.cli.gateway import gateway
 from tidegate.cli.migrate.command import migrate
+from tidegate.cli.server_config import get_server_config
+from tidegate.cli.topics import app as topics
 from tidegate.cli.triggers import app as triggers
 from tidegate.cli.up.command import up
 from tidegate.cli.validate import validate
@@ -34,13 +37,15 @@ app.command()(gateway)
 app.command()(install)
 app.command()(check)
 app.command()(migrate)
-app.add_typer(function.app, name="function")
+app.add_typer(functions, name="function")
 app.add_typer(runtime.app, name="runtime")
 app.add_typer(triggers.app, name="trigger")
+app.add_typer(topics.app, name="topic")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(publish.app, name="publish")
 app.command(no_args_is_help=True)(validate)
 app.add_typer(cron.app, name="cron")
+app.command("get-server-config")(get_server_config)
 app.command(no_args_is_help=True)(completion)
 
 

@@ -27,12 +27,17 @@ def write(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
+def say(sentence: str) -> None:
+    """Write something that is no result to standard error."""
+    sys.stderr.write(sentence + "\n")
+
+
 def document(value: Any, form: Format) -> str:
     """Return `value` as JSON or YAML, without a line end."""
     if form is Format.YAML:
-        import yaml
+        from tidegate.cli.yaml_text import text_of
 
-        return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True)).rstrip("\n")
+        return text_of(value).rstrip("\n")
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 

@@ -7,16 +7,15 @@ import sys
 from typing import Any
 from urllib.parse import urlsplit
 
-from tidegate.cli.errors import CommandError, ExitCode
-from tidegate.cli.names import unknown
+from tidegate.cli.errors import CommandError
 from tidegate.cli.place.kinds import FUNCTIONS
+from tidegate.cli.place.lookup import existing
 from tidegate.cli.place.place import Place
 from tidegate.cli.triggers.kinds import Kind, with_defaults
 from tidegate.cli.triggers.objects import Object, check_object, new_object, overlaid
-from tidegate.kube.errors import AlreadyExists, Conflict, Forbidden, NotFound, NotServed
+from tidegate.kube.errors import AlreadyExists, Conflict, Forbidden, NotFound
 from tidegate.kube.objects import ObjectKey
-from tidegate.kube.resources import SECRETS, Resource
-from tidegate.kube.selection import Selection
+from tidegate.kube.resources import SECRETS
 
 ATTEMPTS = 8
 """How often a change is tried again that lost a race: controllers write statuses all the time."""
@@ -65,21 +64,6 @@ async def deleted(place: Place, kind: Kind, name: str) -> None:
     """Remove a trigger. Raises `CommandError` when there is none."""
     await existing(place, kind.resource, name, f"{kind.title} trigger")
     await place.objects.delete(kind.resource, ObjectKey(place.namespace, name))
-
-
-async def existing(place: Place, resource: Resource, name: str, what: str) -> Object:
-    """Return the object; raise `CommandError` with the nearest names when there is none."""
-    try:
-        return await place.objects.get(resource, ObjectKey(place.namespace, name))
-    except NotServed:
-        raise
-    except NotFound as error:
-        page = await place.objects.list(Selection(resource, place.namespace))
-        names = [one["metadata"]["name"] for one in page.items]
-        sentence = unknown(what, name, names)
-        if not names:
-            sentence = f"there is no {what} {name!r}; there is none in namespace {place.namespace}"
-        raise CommandError(sentence, ExitCode.USAGE) from error
 
 
 async def _check_function(place: Place, spec: Object) -> None:

@@ -14,7 +14,6 @@ from tidegate.cli.output import Format, document, write
 if TYPE_CHECKING:
     from tidegate.cli.place.place import Place
     from tidegate.cli.triggers.description import Description
-    from tidegate.cli.triggers.objects import Object
 
 
 class Word(StrEnum):
@@ -72,6 +71,7 @@ describe = grouped(_describe)
 
 
 async def _read(place: Place, name: str, kind: Word | None) -> tuple[list[Description], str]:
+    from tidegate.cli.place.lookup import events_of
     from tidegate.cli.triggers.description import Description
     from tidegate.cli.triggers.overview import named, told
     from tidegate.cli.triggers.rows import trigger_rows
@@ -80,25 +80,7 @@ async def _read(place: Place, name: str, kind: Word | None) -> tuple[list[Descri
     found = await named(place, name, [kind.value] if kind else [*Word])
     rows, missing = await told(place)
     described = [
-        Description(lean(one), trigger_rows([one], rows), await _events(place, one))
+        Description(lean(one), trigger_rows([one], rows), await events_of(place, one))
         for one in found
     ]
     return described, missing
-
-
-async def _events(place: Place, trigger: Object) -> list[Object] | None:
-    """Return Kubernetes's Events on the trigger, oldest first; None where nobody has any."""
-    from tidegate.kube.errors import Forbidden
-    from tidegate.kube.resources import EVENTS
-    from tidegate.kube.selection import Selection
-
-    if place.is_laptop:
-        return None
-    about = (
-        f"involvedObject.kind={trigger['kind']},involvedObject.name={trigger['metadata']['name']}"
-    )
-    try:
-        page = await place.objects.list(Selection(EVENTS, place.namespace, fields=about))
-    except Forbidden:
-        return None
-    return sorted(page.items, key=lambda one: str(one["metadata"].get("creationTimestamp")))

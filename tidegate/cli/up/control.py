@@ -21,6 +21,7 @@ from tidegate.cli.names import unknown
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 BODY_LIMIT = 6 * 1024 * 1024
 CONNECT_TIMEOUT = 2.0
+METRICS_TIMEOUT = 4.0
 GRACE = 5.0
 """How much longer than the function's own timeout its answer is waited for. Seconds."""
 PASSED_ON = ("content-type", "event-id", "event-time", "event-type", "event-namespace")
@@ -72,6 +73,7 @@ class Control:
         own.router.add_get("/functions", self._functions)
         own.router.add_get("/triggers", self._triggers)
         own.router.add_get(f"{function}/logs", self._logs)
+        own.router.add_get(f"{function}/metrics", self._metrics)
         own.router.add_get(f"{function}/call", self._call)
         own.router.add_post(f"{function}/call", self._call)
         for extend in self._more:
@@ -138,6 +140,23 @@ class Control:
         except aiohttp.ClientError as error:
             sentence = f"{'/'.join(key)}: its process did not answer: {error}"
             return _error("unavailable", 502, sentence)
+
+    async def _metrics(self, request: web.Request) -> web.StreamResponse:
+        """Answer with a list of texts: the metrics of each process that takes calls."""
+        key = _key(request)
+        if not any((row["namespace"], row["name"]) == key for row in self._station.functions()):
+            return self._no_function(key)
+        assert self._session is not None
+        texts = []
+        try:
+            async with asyncio.timeout(METRICS_TIMEOUT):
+                for host, port in self._station.address_of(key):
+                    async with self._session.get(f"http://{host}:{port}/metrics") as answer:
+                        texts.append(await answer.text())
+        except (TimeoutError, aiohttp.ClientError) as error:
+            reason = str(error) or "no answer in time"
+            return _error("unavailable", 502, f"{'/'.join(key)}: reading its metrics: {reason}")
+        return _json(texts)
 
     async def _logs(self, request: web.Request) -> web.StreamResponse:
         key = _key(request)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Final
-
-import yaml
+from typing import Final
 
 from tidegate.kube.objects import Object, ObjectKey
 
@@ -50,20 +48,3 @@ def written(obj: Object) -> Object:
     rest = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
     head: Object = {name: rest.pop(name) for name in ("apiVersion", "kind") if name in rest}
     return {**head, "metadata": metadata, **rest}
-
-
-def text_of(obj: Object) -> str:
-    """Return `obj` as YAML that a person can read."""
-    return yaml.dump(obj, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as blocks, as people do."""
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> Any:
-    style = "|" if "\n" in text else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _text)

@@ -20,9 +20,10 @@ from tidegate.api.kinds import CORE_KINDS, CUSTOM_KINDS, Trigger
 from tidegate.api.loader import load
 from tidegate.api.metadata import API_VERSION, Resource
 from tidegate.api.problem import Problem, Severity
-from tidegate.cli.up.kept import KeptObjects, text_of, written
+from tidegate.cli.up.kept import KeptObjects, written
 from tidegate.cli.up.manifests import known_here
 from tidegate.cli.up.pauses import Pauses, is_paused
+from tidegate.cli.yaml_text import text_of
 from tidegate.kube.objects import Object, ObjectKey
 
 KINDS: Mapping[str, str] = {f"{kind.lower()}s": kind for kind in (*CUSTOM_KINDS, *CORE_KINDS)}

@@ -33,9 +33,8 @@ def function_status(status: FunctionStatus | None, generation: int, *, observed:
     if status is None:
         return {"observedGeneration": generation - 1, "replicas": 0, "readyReplicas": 0}
     about = generation if observed else generation - 1
-    truth, reason = _TRUTHS[status.state]
     conditions = [
-        Condition(READY, truth, reason, status.reason or _words(status.state)),
+        _ready(status),
         Condition("Available", Truth.TRUE, "ProcessesAvailable")
         if status.ready
         else Condition("Available", Truth.FALSE, "NoProcessAvailable", "no process takes calls"),
@@ -50,8 +49,12 @@ def function_status(status: FunctionStatus | None, generation: int, *, observed:
     }
 
 
-def _words(state: State) -> str:
-    return "" if state is State.READY else f"it is {state.value}"
+def _ready(status: FunctionStatus) -> Condition:
+    # What is wrong with the version before says nothing of the one on its way.
+    state = State.UPDATING if status.changing and status.reason else status.state
+    truth, reason = _TRUTHS[state]
+    words = "" if state is State.READY else f"it is {state.value}"
+    return Condition(READY, truth, reason, words if status.changing else status.reason or words)
 
 
 def trigger_status(rows: Sequence[Row], before: Object, generation: int, now: datetime) -> Object:

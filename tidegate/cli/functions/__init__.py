@@ -1,0 +1,1 @@
+"""`tidegate function`: deploy, update, call, delete, describe, list, logs, top; init and test."""

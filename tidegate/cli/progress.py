@@ -1,0 +1,45 @@
+"""What a long verb is doing: one line that changes on a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Self, TextIO
+
+WIDTH = 79
+
+
+class Progress:
+    """Writes to standard error, so that results stay by themselves. Use it with `with`."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._began = time.monotonic()
+        self._said = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._terminal and self._said:
+            self._write("\r" + " " * WIDTH + "\r")
+
+    def say(self, sentence: str) -> None:
+        """Show what is done now; a sentence that was said already is not said again in plain."""
+        if self._terminal:
+            seconds = round(time.monotonic() - self._began)
+            self._write("\r" + f"{sentence} ({seconds} s)"[:WIDTH].ljust(WIDTH))
+        elif sentence != self._said:
+            self._write(f"{sentence}\n")
+        self._said = sentence
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
