@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 
 from aiohttp import web
 
@@ -14,9 +15,11 @@ from gateway.core.budget import Budget
 from gateway.core.lease import LeaseStore
 from gateway.core.ledger import Ledger
 from gateway.core.progress import Progress, State
+from gateway.core.recollection import Question
 from gateway.core.route import Limits
 from gateway.core.shared import Shared
 from gateway.core.supervisor import Restarts, Supervisor
+from gateway.core.witness import Feed, Found, Witness
 from gateway.dead_letters import DeadLetters
 from gateway.errors import ConfigError
 from gateway.http.awaited_routes import AwaitedRoutes
@@ -74,6 +77,7 @@ class Gateway:
             _limits(settings),
             _restarts(settings),
         )
+        self.witness = Witness(self._supervisor.recollect, self._supervisor.progress)
         self._ingress = Ingress(routes)
         self._front = Server(self._ingress)
         self._admin = Admin(self, extend_admin)
@@ -114,6 +118,14 @@ class Gateway:
     def resume(self, function: FunctionKey) -> None:
         """Try again what is parked for a function that has been changed."""
         self._supervisor.resume(*function)
+
+    async def decisions(self, question: Question) -> Found:
+        """See `Witness.decisions`."""
+        return await self.witness.decisions(question)
+
+    def feed(self, question: Question, *, payload: bool) -> AbstractAsyncContextManager[Feed]:
+        """See `Witness.feed`."""
+        return self.witness.feed(question, payload=payload)
 
     async def run(self) -> None:
         """Serve until `stop`; returns when everything has drained and is closed."""

@@ -9,17 +9,26 @@ from aiohttp import web
 
 from gateway.core.progress import Progress
 from gateway.dead_letters import DeadLetters
+from gateway.replay.replays import Replays
+from gateway.server.dead_letters import DeadLetterRoutes
+from gateway.server.decisions import DecisionRoutes, Watched
+from gateway.server.replays import ReplayRoutes
 from tidegate.api.subscription import Subscription
 
 PREFIX = "/operations"
 
 
-class Desk(Protocol):
+class Desk(Watched, Protocol):
     """The gateway as operations see it: one process, or the fleet of several."""
 
     @property
     def dead_letters(self) -> DeadLetters:
         """What has failed and was kept."""
+        ...
+
+    @property
+    def replays(self) -> Replays:
+        """What can be delivered once more."""
         ...
 
     def subscriptions(self) -> list[tuple[Subscription, Progress]]:
@@ -56,4 +65,6 @@ class Operations:
 
     def _routes(self) -> Iterable[Routes]:
         """Return the routes, a group of them for each thing that can be asked."""
-        return ()
+        yield DecisionRoutes(self._desk)
+        yield DeadLetterRoutes(lambda: self._desk().dead_letters)
+        yield ReplayRoutes(lambda: self._desk().replays)

@@ -7,6 +7,7 @@ import logging
 import socket
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from aiohttp import web
 from gateway.app import listen, silent
 from gateway.context import Context, Secrets
 from gateway.core.progress import Progress
+from gateway.core.recollection import Question
 from gateway.core.shared import Shared
+from gateway.core.witness import Feed, Found
 from gateway.dead_letters import DeadLetters
 from gateway.errors import ConfigError
 from gateway.http.endpoints import Address, Endpoints, FunctionKey
@@ -28,6 +31,7 @@ from gateway.settings import Settings
 from gateway.stores.memory import MemoryLedger
 from gateway.stores.sqlite import SqliteLedger
 from gateway.workers.accounts import Accounts
+from gateway.workers.inquiries import Inquiries
 from gateway.workers.listeners import Place, found, listening
 from gateway.workers.messages import ClusterHome, Setup, Standing, Update
 from gateway.workers.placement import loosened, placed
@@ -70,6 +74,7 @@ class Fleet:
         self._wanted: tuple[Subscription, ...] = ()
         self._places: list[Place] = []
         self._slots = [Slot(place, self) for place in range(fleet.workers)]
+        self.inquiries = Inquiries(self._ask)
         self._name = uuid.uuid4().hex[:8]
         self._stopping = False
         self._home = home
@@ -130,6 +135,14 @@ class Fleet:
     def resume(self, function: FunctionKey) -> None:
         """Try again what is parked for a function that has been changed."""
         self._push(Update(resume=frozenset((function,))))
+
+    async def decisions(self, question: Question) -> Found:
+        """See `Witness.decisions`."""
+        return await self.inquiries.decisions(question)
+
+    def feed(self, question: Question, *, payload: bool) -> AbstractAsyncContextManager[Feed]:
+        """See `Witness.feed`."""
+        return self.inquiries.feed(question, payload=payload)
 
     def stand(self, standing: Standing) -> None:
         """Tell the workers how this replica of a cluster stands with the others."""
@@ -202,6 +215,13 @@ class Fleet:
     def _push(self, update: Update) -> None:
         for slot in self._slots:
             slot.tell(update)
+
+    def _ask(self, update: Update) -> list[int]:
+        """Tell the workers that run; return their places."""
+        running = [slot for slot in self._slots if slot.pid]
+        for slot in running:
+            slot.tell(update)
+        return [slot.place for slot in running]
 
     def _share_of(self, place: int) -> Update:
         shares = (placed(one, place, len(self._slots)) for one in self._wanted)

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from gateway.core.recollection import Question
 from gateway.http.endpoints import Address, FunctionKey
 from gateway.settings import Settings
 from gateway.workers.secrets import Copies
@@ -52,6 +53,18 @@ class ClusterHome:
 
 
 @dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What somebody wants to know of events; an answer names its number."""
+
+    number: int
+    question: Question
+    follow: bool = False
+    """Whether rows shall go on coming until it is unasked."""
+
+    payload: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Update:
     """What has changed for one worker. None of `subscriptions` leaves them as they are."""
 
@@ -65,6 +78,8 @@ class Update:
     """None: as it was."""
 
     stop: bool = False
+    asked: tuple[Inquiry, ...] = ()
+    unasked: frozenset[int] = frozenset()
 
     def then(self, later: Update) -> Update:
         """Return both changes as one, so that a slow worker has one update to come at most."""
@@ -76,6 +91,8 @@ class Update:
             self.resume | later.resume,
             later.standing or self.standing,
             self.stop or later.stop,
+            tuple(one for one in self.asked if one.number not in later.unasked) + later.asked,
+            self.unasked | later.unasked,
         )
 
 

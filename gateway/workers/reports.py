@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -68,11 +68,15 @@ class Reports:
         """Report now."""
         await self._send(list(self._rows()))
 
+    async def say(self, report: Mapping[str, Any]) -> None:
+        """Send an answer to what the parent has asked."""
+        self._writer.write(report_frame(report))
+        await self._writer.drain()
+
     async def _send(self, rows: list[dict[str, Any]]) -> None:
         self._log.news.clear()
         report = {"serving": self._serving, "log": self._log.taken(), "rows": rows}
-        self._writer.write(report_frame(report))
-        await self._writer.drain()
+        await self.say(report)
 
     async def _news_before(self, due: float) -> bool:
         try:

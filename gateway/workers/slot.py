@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from gateway.core.supervisor import STEADY, Restarts
 from gateway.workers.accounts import Accounts
+from gateway.workers.inquiries import Inquiries
 from gateway.workers.messages import Setup, Update
 from gateway.workers.process import WorkerProcess, ending
 from gateway.workers.reports import replayed
@@ -29,6 +30,7 @@ class Home(Protocol):
     """What a place needs from its fleet."""
 
     accounts: Accounts
+    inquiries: Inquiries
     care: FleetSettings
     drain_timeout: float
 
@@ -122,6 +124,7 @@ class Slot:
             await process.destroy()
             self.pid, self.serving = 0, False
             self._home.accounts.lost(self.place)
+            self._home.inquiries.lost(self.place)
 
     async def _converse(self, process: WorkerProcess) -> None:
         """Tell the worker what it needs and take its reports, until it is gone."""
@@ -158,6 +161,9 @@ class Slot:
 
     def _take(self, report: Mapping[str, Any]) -> None:
         self._unheard = 0
+        if "inquiry" in report:
+            self._home.inquiries.take(self.place, report)
+            return
         replayed(report["log"], self.name)
         self._home.accounts.report(self.place, report["rows"])
         if report["serving"] and not self.serving:

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from gateway.app import Gateway
 from gateway.logs import quiet_libraries
 from gateway.loop import loop_factory
+from gateway.workers.inquiries import Informant
 from gateway.workers.messages import Setup, Update, read_order
 from gateway.workers.reports import ForwardedLog, Reports
 from gateway.workers.secrets import CopiedSecrets
@@ -70,6 +71,7 @@ class Worker:
         self._processes = stores.processes
         self._gateway = Gateway(setup.settings, self._secrets, stores.ledger, leases=stores.leases)
         self._reports = Reports(self._gateway.subscriptions, writer, log)
+        self._informant = Informant(self._gateway.witness, self._reports.say)
 
     async def run(self, reader: asyncio.StreamReader, sockets: list[socket.socket]) -> None:
         """Serve until told to stop; returns when all has drained and the parent knows it."""
@@ -77,22 +79,25 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             gateway = group.create_task(self._gateway.run(), name="gateway")
             others = [
-                group.create_task(self._obey(reader), name="orders"),
+                group.create_task(self._obey(reader, group), name="orders"),
                 group.create_task(self._reports.run(), name="reports"),
                 group.create_task(self._open(sockets), name="front door"),
             ]
             await asyncio.wait([gateway])
             for task in others:
                 task.cancel()
+            self._informant.end()
         await self._reports.send()
 
-    async def _obey(self, reader: asyncio.StreamReader) -> None:
+    async def _obey(self, reader: asyncio.StreamReader, group: asyncio.TaskGroup) -> None:
         while True:
             try:
                 update = await read_order(reader)
             except EOFError:
                 os._exit(PARENT_IS_GONE)
             self._apply(update)
+            self._informant.end(update.unasked)
+            self._informant.ask(update.asked, group)
 
     def _apply(self, update: Update) -> None:
         if update.standing is not None:
