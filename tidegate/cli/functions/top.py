@@ -62,6 +62,7 @@ async def _shown(place: Place, function: str, watch: bool, output: Format) -> No
 async def _rows(place: Place, function: str) -> list[Row]:
     from tidegate.cli.place.kinds import FUNCTIONS
     from tidegate.cli.place.lookup import existing
+    from tidegate.cli.place.together import together
     from tidegate.kube.selection import Selection
 
     if function:
@@ -71,9 +72,8 @@ async def _rows(place: Place, function: str) -> list[Row]:
         page = await place.objects.list(Selection(FUNCTIONS, place.namespace))
         names = [one["metadata"]["name"] for one in page.items]
     slots = asyncio.Semaphore(AT_A_TIME)
-    async with asyncio.TaskGroup() as group:
-        asked = [group.create_task(_rows_of(place, name, slots), name=name) for name in names]
-    return [row for task in asked for row in task.result()]
+    found = await together(_rows_of(place, name, slots) for name in names)
+    return [row for rows in found for row in rows]
 
 
 async def _rows_of(place: Place, name: str, slots: asyncio.Semaphore) -> list[Row]:

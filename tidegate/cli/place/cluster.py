@@ -12,10 +12,12 @@ from typing import Final
 from tidegate.cli.cluster.options import HOME
 from tidegate.cli.place.kinds import FUNCTIONS
 from tidegate.cli.place.place import METRICS_TIMEOUT, FunctionCall
+from tidegate.cli.place.pod_logs import following, labels_of, printed
+from tidegate.cli.place.together import together
 from tidegate.kube.client import KubeClient
 from tidegate.kube.errors import Forbidden, NotFound
 from tidegate.kube.objects import Object, ObjectKey
-from tidegate.kube.pods import is_ready, log_lines, pods
+from tidegate.kube.pods import is_ready, pods
 from tidegate.kube.proxy import Answer, Proxied, proxied, service
 from tidegate.kube.resources import PODS, SECRETS, SERVICES
 
@@ -56,21 +58,20 @@ class ClusterPlace:
 
     async def logs(self, key: ObjectKey, *, follow: bool, lines: int) -> AsyncIterator[str]:
         """See `Place.logs`."""
-        for pod in await self._pods(key):
-            params = {"container": key.name, "tailLines": str(lines)}
-            if follow:
-                params["follow"] = "true"
-            name = ObjectKey(key.namespace, pod["metadata"]["name"])
-            async for line in log_lines(self.objects, name, params):
-                yield line.decode("utf-8", "replace")
+        await self.objects.get(FUNCTIONS, key)
+        if not follow:
+            async for line in printed(self.objects, key, lines):
+                yield line
+            return
+        async with following(self.objects, key, lines) as queue:
+            while True:
+                yield await queue.get()
 
     async def metrics(self, key: ObjectKey) -> Sequence[str]:
         """See `Place.metrics`."""
         port = container_port(await self.objects.get(FUNCTIONS, key))
-        ready = [pod for pod in await self._pods(key) if is_ready(pod)]
-        async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(self._metrics_of(pod, port)) for pod in ready]
-        return [task.result() for task in asked]
+        every = await pods(self.objects, key.namespace, labels_of(key.name))
+        return await together(self._metrics_of(pod, port) for pod in every if is_ready(pod))
 
     async def _metrics_of(self, pod: Object, port: int) -> str:
         metadata = pod["metadata"]
@@ -78,11 +79,6 @@ class ClusterPlace:
         async with asyncio.timeout(METRICS_TIMEOUT):
             async with proxied(self.objects, Proxied(PODS, place, path="/metrics")) as answer:
                 return (await answer.read()).decode("utf-8", "replace")
-
-    async def _pods(self, key: ObjectKey) -> list[Object]:
-        await self.objects.get(FUNCTIONS, key)
-        labels = f"created-by=kubeless,function={key.name}"
-        return await pods(self.objects, key.namespace, labels)
 
     async def gateways(self) -> Sequence[ClusterGateway]:
         """See `Place.gateways`."""

@@ -38,6 +38,10 @@ def run(target: Target, work: Callable[[Place], Awaitable[T]]) -> T:
         raise CommandError(str(error), ExitCode.USAGE) from error
     except KubeError as error:
         raise CommandError(str(error)) from error
+    except BrokenPipeError:
+        raise  # who read what we write has seen enough
+    except OSError as error:
+        raise CommandError(str(error)) from error
 
 
 async def _done(target: Target, work: Callable[[Place], Awaitable[T]]) -> T:
