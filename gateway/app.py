@@ -30,7 +30,7 @@ from gateway.registry import build
 from gateway.replay.replays import Replays, nobody_knows
 from gateway.server.admin import Admin, Notes, nothing
 from gateway.server.ingress import Ingress
-from gateway.settings import LifecycleSettings, Settings
+from gateway.settings import KafkaSettings, LifecycleSettings, Settings
 from tidegate.api.subscription import Subscription
 
 logger = logging.getLogger(__name__)
@@ -86,6 +86,11 @@ class Gateway:
     def port(self) -> int:
         """The port of the front door."""
         return self._front.port
+
+    @property
+    def kafka(self) -> KafkaSettings:
+        """The brokers of what names none, and how to log in to them."""
+        return self._settings.kafka
 
     @property
     def admin_port(self) -> int:

@@ -13,6 +13,8 @@ from gateway.replay.replays import Replays
 from gateway.server.dead_letters import DeadLetterRoutes
 from gateway.server.decisions import DecisionRoutes, Watched
 from gateway.server.replays import ReplayRoutes
+from gateway.server.topics import TopicRoutes
+from gateway.settings import KafkaSettings
 from tidegate.api.subscription import Subscription
 
 PREFIX = "/operations"
@@ -29,6 +31,11 @@ class Desk(Watched, Protocol):
     @property
     def replays(self) -> Replays:
         """What can be delivered once more."""
+        ...
+
+    @property
+    def kafka(self) -> KafkaSettings:
+        """The brokers of what names none, and how to log in to them."""
         ...
 
     def subscriptions(self) -> list[tuple[Subscription, Progress]]:
@@ -68,3 +75,4 @@ class Operations:
         yield DecisionRoutes(self._desk)
         yield DeadLetterRoutes(lambda: self._desk().dead_letters)
         yield ReplayRoutes(lambda: self._desk().replays)
+        yield TopicRoutes(lambda: self._desk().kafka)

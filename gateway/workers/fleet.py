@@ -27,7 +27,7 @@ from gateway.http.routes import RouteTable
 from gateway.metrics import WorkerState, exposition
 from gateway.replay.replays import Replays, nobody_knows
 from gateway.server.admin import Admin, Notes, nothing
-from gateway.settings import Settings
+from gateway.settings import KafkaSettings, Settings
 from gateway.stores.memory import MemoryLedger
 from gateway.stores.sqlite import SqliteLedger
 from gateway.workers.accounts import Accounts
@@ -88,6 +88,11 @@ class Fleet:
     def port(self) -> int:
         """The port of the front door."""
         return int(self._places[0].address[1])
+
+    @property
+    def kafka(self) -> KafkaSettings:
+        """The brokers of what names none, and how to log in to them."""
+        return self._settings.kafka
 
     @property
     def admin_port(self) -> int:
