@@ -113,7 +113,7 @@ class DeadLetters:
                     redrive = Redrive(subscription, store, self._context)
                     await redrive.run(selection, rate, told)
         for id in sorted(missing):
-            await tell(Result(id, "there is no such letter of a trigger that runs now"))
+            await tell(Result(id, "there is no such letter of a trigger that runs now", True))
 
     def _places(self) -> Iterable[Subscription]:
         """Return one subscription for each place, though many may write to it."""

@@ -26,10 +26,14 @@ RETRIES = 10
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one letter. `error` is empty when it was delivered and removed."""
+    """What became of one letter. `error` is empty when it was delivered and removed.
+
+    `unknown` says that no trigger that runs here has written it.
+    """
 
     id: str
     error: str = ""
+    unknown: bool = False
 
 
 Tell = Callable[[Result], Awaitable[None]]

@@ -147,6 +147,7 @@ class Replay:
             "from": written(request.window.start),
             "to": written(request.window.end),
             **self._sums(),
+            "compare": request.compare,
             "functions": [tally.row() for tally in self._tallies],
             "error": error,
         }

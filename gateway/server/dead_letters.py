@@ -66,7 +66,8 @@ class DeadLetterRoutes:
             await out.write({"total": total})
 
             async def tell(result: Result) -> None:
-                await out.write({"id": result.id, "error": result.error})
+                unknown = {"unknown": True} if result.unknown else {}
+                await out.write({"id": result.id, "error": result.error, **unknown})
 
             try:
                 await self._letters().redrive(selection, rate, tell)

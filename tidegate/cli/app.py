@@ -7,10 +7,11 @@ import sys
 import typer
 
 from tidegate import __version__
-from tidegate.cli import cron, dlq, publish, runtime
+from tidegate.cli import cron, publish, runtime
 from tidegate.cli.cluster.command import check, install
 from tidegate.cli.completion import completion
 from tidegate.cli.controller import controller
+from tidegate.cli.dlq.app import app as dlq
 from tidegate.cli.errors import CommandError
 from tidegate.cli.functions.app import app as functions
 from tidegate.cli.gateway import gateway
@@ -41,7 +42,7 @@ app.add_typer(functions, name="function")
 app.add_typer(runtime.app, name="runtime")
 app.add_typer(triggers.app, name="trigger")
 app.add_typer(topics.app, name="topic")
-app.add_typer(dlq.app, name="dlq")
+app.add_typer(dlq, name="dlq")
 app.add_typer(publish.app, name="publish")
 app.command(no_args_is_help=True)(validate)
 app.add_typer(cron.app, name="cron")

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 WIDTH = 79
+BAR = 20
 
 
 class Progress:
@@ -28,6 +29,10 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Take the line away, so that something else can be written."""
         if self._terminal and self._said:
             self._write("\r" + " " * WIDTH + "\r")
 
@@ -43,3 +48,10 @@ class Progress:
     def _write(self, text: str) -> None:
         self._stream.write(text)
         self._stream.flush()
+
+
+def bar(done: float, total: float) -> str:
+    """Return how much of `total` is done, drawn and in percent."""
+    share = min(max(done / total, 0.0), 1.0) if total > 0 else 0.0
+    filled = int(share * BAR)
+    return f"[{'#' * filled}{'.' * (BAR - filled)}] {int(share * 100):3d}%"

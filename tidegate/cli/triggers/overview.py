@@ -77,12 +77,13 @@ async def _told_by(gateway: GatewayAdmin, is_laptop: bool) -> tuple[list[Row], s
     try:
         if is_laptop:
             return await _read(gateway, "/triggers", {}), ""
-        return await _paged(gateway), ""
+        return await subscriptions_of(gateway), ""
     except KubeError as error:
         return [], str(error)
 
 
-async def _paged(gateway: GatewayAdmin) -> list[Row]:
+async def subscriptions_of(gateway: GatewayAdmin) -> list[Row]:
+    """Return what runs in one gateway of a cluster. Raises `KubeError`."""
     rows: list[Row] = []
     query: dict[str, str] = {}
     for _ in range(PAGES):

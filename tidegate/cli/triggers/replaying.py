@@ -1,0 +1,117 @@
+"""Runs a replay in the gateway that has the trigger, and shows how far it is and how it went."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tidegate.api.filters import filter_mistakes
+from tidegate.cli.errors import CommandError, ExitCode
+from tidegate.cli.output import Format, document
+from tidegate.cli.place.kinds import FUNCTIONS, TRIGGERS, WORDS
+from tidegate.cli.place.lookup import existing
+from tidegate.cli.place.operations import Operation, first, lines
+from tidegate.cli.place.place import GatewayAdmin, Place
+from tidegate.cli.progress import Progress, bar
+from tidegate.cli.triggers.overview import named
+
+Row = dict[str, Any]
+
+USAGE = ExitCode.USAGE
+
+
+class Shown:
+    """Says how far a replay is: a bar on a terminal, a line a second anywhere else."""
+
+    def __init__(self) -> None:
+        self._progress = Progress()
+        self._on_terminal = sys.stderr.isatty()
+
+    def __enter__(self) -> Shown:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.clear()
+
+    def take(self, row: Row) -> None:
+        """Show a line of progress."""
+        text = progress_text(row)
+        if self._on_terminal and row.get("total"):
+            text = f"{bar(row['passed'], row['total'])} {text}"
+        self._progress.say(text)
+
+
+async def replayed(place: Place, body: Row, shown: Shown) -> Row:
+    """Return the report. Raises `CommandError` for names that are not there, and `KubeError`."""
+    _check_filters(body["filters"])
+    word = body.pop("kind", "")
+    found = await named(place, body["trigger"], [word] if word else TRIGGERS)
+    if len(found) > 1:
+        words = " or ".join(f"--kind {WORDS[one['kind']]}" for one in found)
+        raise CommandError(f"several triggers are named {body['trigger']}; add {words}", USAGE)
+    if body["target"]:
+        await existing(place, FUNCTIONS, body["target"], "function")
+    whole = {**body, "namespace": place.namespace, "kind": found[0]["kind"]}
+    return await first(await place.gateways(), lambda gateway: _run(gateway, whole, shown))
+
+
+def _check_filters(filters: Sequence[object]) -> None:
+    for one in filters:
+        for mistake in filter_mistakes(one):
+            path = ".".join(map(str, mistake.path))
+            at = f" at {path}" if path else ""
+            raise CommandError(f"--filter{at} {mistake.message}; {mistake.fix}", USAGE)
+
+
+async def _run(gateway: GatewayAdmin, body: Row, shown: Shown) -> Row:
+    async for row in lines(gateway, Operation("POST", "/replays", body=body)):
+        if "report" in row:
+            report: Row = row["report"]
+            return report
+        shown.take(row)
+    raise CommandError(
+        f"gateway {gateway.name} ended before the replay did; what was delivered stays delivered"
+    )
+
+
+def progress_text(row: Row) -> str:
+    """Return one line of progress."""
+    counts = f"{row['delivered']} delivered, {row['failed']} failed, {row['filtered']} filtered"
+    paused = ", waiting: the function takes no calls" if row["breaker"] == "open" else ""
+    at = f", at {row['position']}" if row["position"] else ""
+    return counts + paused + at
+
+
+def report_text(report: Row, form: Format) -> str:
+    """Return the report for people or for programs."""
+    if form in (Format.JSON, Format.YAML):
+        return document(report, form)
+    return "\n".join(_lines(report))
+
+
+def _lines(report: Row) -> Iterator[str]:
+    yield f"{report['replay']}: {report['trigger']} from {report['from']} to {report['to']}"
+    for row in report["functions"]:
+        yield from _function_lines(row)
+    if report["compare"] and not any(row["compared"] for row in report["functions"]):
+        yield "nothing was compared: the gateway remembers no answer that was given live then"
+
+
+def _function_lines(row: Row) -> Iterator[str]:
+    counts = f"{row['delivered']} delivered, {row['failed']} failed, {row['filtered']} filtered"
+    letters = f", {row['deadLettered']} dead-lettered" if row["deadLettered"] else ""
+    stopped = f", {row['stopped']} cut off" if row["stopped"] else ""
+    yield f"{row['function']}: {counts}{letters}{stopped}"
+    if row["compared"]:
+        yield f"  {row['differing']} of {row['compared']} compared answered otherwise than live"
+    for one in row["differences"]:
+        yield f"  {one['event']} ({one['position']}): {_status(one)}, live {one['live']}"
+    for one in row["failures"]:
+        yield f"  {one['event']} ({one['position']}): {one['error'] or _status(one)}"
+    if row["failed"] > len(row["failures"]):
+        yield f"  and {row['failed'] - len(row['failures'])} more failed"
+
+
+def _status(row: Row) -> str:
+    return "no answer" if row["status"] is None else f"status {row['status']}"
