@@ -19,14 +19,18 @@ from tests.conformance.runtimes.launcher import (
     Running,
     encode,
     exchange,
+    gone,
     wait_until,
 )
+from tests.conformance.runtimes.memory import limited
 
 ROUNDS = 2
 BURST = 200
 PRINTED = 20_000 * 1000
 """Bytes of one call that chatters."""
 
+FAILURES = 'function_failures_total{method="GET"}'
+LIMIT = 256 * 1024 * 1024
 GIGABYTE = 1_000_000_000
 BROKEN_OFF = 0
 BAD = {
@@ -87,7 +91,7 @@ def test_bad_calls_end_as_promised_and_neighbours_do_not_notice(
                 allowed = BAD[what] | {500, BROKEN_OFF}
                 assert (what, call.result(DEADLINE)) in {(what, status) for status in allowed}
             wait_until(lambda: server.act("count").status == 200, server.process)
-        failures = server.metric('function_failures_total{method="GET"}')
+        failures = server.metric(FAILURES)
         assert failures >= ROUNDS * (len(bad) - 1)
     assert refused == []
 
@@ -96,8 +100,43 @@ def test_many_bad_calls_leave_a_good_server(launcher: Launcher) -> None:
     with launcher.running("act") as server, ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: server.act("fail").status, range(BURST)))
         assert set(answers) == {500}
-        assert server.metric('function_failures_total{method="GET"}') == BURST
+        assert server.metric(FAILURES) == BURST
         assert server.act("count").status == 200
+
+
+def test_a_call_that_is_killed_for_its_memory_fails_alone(launcher: Launcher) -> None:
+    with (
+        limited(LIMIT) as limit,
+        called_beside(launcher) as refused,
+        launcher.running("act", FUNC_TIMEOUT="60") as server,
+    ):
+        limit.take(server)
+        for _ in range(2):
+            failed = server.metric(FAILURES)
+            assert server.act("leak").status == 500
+            assert server.metric(FAILURES) == failed + 1
+            wait_until(lambda: server.act("count").status == 200, server.process)
+    assert refused == []
+
+
+@pytest.mark.needs("state")
+def test_programs_that_a_function_leaves_alone_end_with_its_worker(launcher: Launcher) -> None:
+    with called_beside(launcher) as refused, launcher.running("act") as server:
+        left = server.act("litter").json()
+        assert server.act("count").status == 200
+        assert [pid for pid in left if gone(pid)] == []
+        assert server.act("die").status == 500
+        wait_until(lambda: all(gone(pid) for pid in left))
+        assert server.counted()["count"] == 1
+    assert refused == []
+
+
+def test_programs_that_a_function_leaves_alone_end_with_its_server(launcher: Launcher) -> None:
+    with launcher.running("act") as server:
+        left = server.act("litter").json()
+        server.terminate()
+        assert server.process.wait(DEADLINE) == 0
+        wait_until(lambda: all(gone(pid) for pid in left))
 
 
 @pytest.mark.slow
@@ -110,7 +149,7 @@ def test_a_gigabyte_of_prints_fills_no_memory(launcher: Launcher) -> None:
             assert server.act("chatter").body == b"said"
             (server.folder / "stdout").write_bytes(b"")
         assert resident(server) - grown < 64 * 1024 * 1024
-        assert server.metric('function_failures_total{method="GET"}') == 0
+        assert server.metric(FAILURES) == 0
     assert refused == []
 
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -172,6 +173,12 @@ func Act(event functions.Event, context functions.Context) (any, error) {
 	case "crash":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSEGV)
 		select {}
+	case "leak":
+		for {
+			kept = append(kept, []byte(strings.Repeat("x", 1_000_000)))
+		}
+	case "litter":
+		return litter()
 	case "chatter":
 		line := strings.Repeat("x", 1000)
 		for range 20_000 {
@@ -193,6 +200,21 @@ func Act(event functions.Event, context functions.Context) (any, error) {
 }
 
 var counter atomic.Int64
+
+var kept [][]byte
+
+// litter starts programs that go on, and leaves them alone.
+func litter() (any, error) {
+	pids := []int{}
+	for range 3 {
+		program := exec.Command("sleep", "1000")
+		if err := program.Start(); err != nil {
+			return nil, err
+		}
+		pids = append(pids, program.Process.Pid)
+	}
+	return pids, nil
+}
 
 func seconds(query url.Values) time.Duration {
 	value, err := strconv.ParseFloat(query.Get("seconds"), 64)

@@ -45,6 +45,8 @@ public class contract {
         ACTS.put("die", contract::die);
         ACTS.put("exit", contract::exit);
         ACTS.put("crash", contract::crash);
+        ACTS.put("leak", contract::leak);
+        ACTS.put("litter", contract::litter);
         ACTS.put("chatter", contract::chatter);
         ACTS.put("meet", contract::meet);
         ACTS.put("nap", contract::nap);
@@ -210,6 +212,28 @@ public class contract {
         unsafe.setAccessible(true);
         type.getMethod("putAddress", long.class, long.class).invoke(unsafe.get(null), 0L, 0L);
         return null;
+    }
+
+    /** Take memory that is none of the heap's, without end. */
+    private static Object leak(Map<String, String> query) throws Exception {
+        Class<?> type = Class.forName("sun.misc.Unsafe");
+        Field field = type.getDeclaredField("theUnsafe");
+        field.setAccessible(true);
+        Object unsafe = field.get(null);
+        while (true) {
+            Object address = type.getMethod("allocateMemory", long.class).invoke(unsafe, 1_000_000L);
+            type.getMethod("setMemory", long.class, long.class, byte.class)
+                    .invoke(unsafe, address, 1_000_000L, (byte) 1);
+        }
+    }
+
+    /** Start programs that go on, and leave them alone. */
+    private static Object litter(Map<String, String> query) throws IOException {
+        List<Long> pids = new java.util.ArrayList<>();
+        for (int count = 0; count < 3; count++) {
+            pids.add(new ProcessBuilder("sleep", "1000").start().pid());
+        }
+        return pids;
     }
 
     private static Object chatter(Map<String, String> query) {

@@ -5,6 +5,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { spawn } = require('node:child_process');
 const timers = require('node:timers/promises');
 
 /** What the function was given, as JSON. */
@@ -88,6 +89,8 @@ function block(seconds) {
   Atomics.wait(never, 0, 0, seconds === undefined ? Infinity : seconds * 1000);
 }
 
+const kept = [];
+
 const ACTS = {
   count: () => ({ count: (counter += 1), pid: process.pid }),
   fail: () => {
@@ -111,6 +114,11 @@ const ACTS = {
   exit: () => process.exit(7),
   die: () => process.reallyExit(7),
   crash: () => process.kill(process.pid, 'SIGSEGV'),
+  leak: () => {
+    for (;;) kept.push(Buffer.alloc(1_000_000, 'x'));
+  },
+  /** Start programs that go on, and leave them alone. */
+  litter: () => [1, 2, 3].map(() => spawn('sleep', ['1000']).pid),
   chatter: () => {
     for (let line = 0; line < 20_000; line += 1) console.log('x'.repeat(1000));
     return 'said';

@@ -110,6 +110,26 @@ function swallow()
     }
 }
 
+function leak()
+{
+    static $kept = [];
+    while (true) {
+        $kept[] = str_repeat('x', 1_000_000);
+    }
+}
+
+/** Start programs that go on, and leave them alone. */
+function litter()
+{
+    static $kept = [];
+    $pids = [];
+    for ($count = 0; $count < 3; $count++) {
+        $kept[] = $program = proc_open(['sleep', '1000'], [], $pipes);
+        $pids[] = proc_get_status($program)['pid'];
+    }
+    return $pids;
+}
+
 function chatter()
 {
     $line = str_repeat('x', 1000) . "\n";
@@ -178,6 +198,8 @@ function act($event, $context)
         'die' => exit(7),
         'crash' => posix_kill(getmypid(), SIGSEGV) && sleep(1),
         'fork' => pcntl_fork() ? 'the parent' : 'the child',
+        'leak' => leak(),
+        'litter' => litter(),
         'chatter' => chatter(),
         'meet' => meet($query),
         'endless' => endless(),

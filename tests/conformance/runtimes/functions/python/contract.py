@@ -7,6 +7,7 @@ import asyncio
 import itertools
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -140,6 +141,19 @@ def fork(query):
     return "the parent"
 
 
+kept = []
+
+
+def leak(query):
+    while True:
+        kept.append(b"x" * 1_000_000)
+
+
+def litter(query):
+    """Start programs that go on, and leave them alone."""
+    return [subprocess.Popen(["sleep", "1000"]).pid for _ in range(3)]
+
+
 def chatter(query):
     line = "x" * 1000
     for _ in range(20_000):
@@ -191,6 +205,8 @@ ACTS = {
     "die": lambda query: os._exit(7),
     "crash": lambda query: os.kill(os.getpid(), signal.SIGSEGV),
     "fork": fork,
+    "leak": leak,
+    "litter": litter,
     "chatter": chatter,
     "meet": meet,
     "endless": endless,

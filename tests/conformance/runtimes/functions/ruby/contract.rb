@@ -104,6 +104,17 @@ def split(_query)
   fork ? "the parent" : "the child"
 end
 
+$kept = []
+
+def leak(_query)
+  loop { $kept << ("x" * 1_000_000) }
+end
+
+# Start programs that go on, and leave them alone.
+def litter(_query)
+  Array.new(3) { spawn("sleep", "1000") }
+end
+
 def chatter(_query)
   line = "x" * 1000
   20_000.times { puts line }
@@ -158,6 +169,8 @@ ACTS = {
   # Not SEGV: Ruby writes pages about itself before it ends.
   "crash" => ->(_) { Process.kill(:ABRT, Process.pid) && sleep },
   "fork" => method(:split),
+  "leak" => method(:leak),
+  "litter" => method(:litter),
   "chatter" => method(:chatter),
   "meet" => method(:meet),
   "endless" => method(:endless),

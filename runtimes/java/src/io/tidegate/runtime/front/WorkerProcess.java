@@ -60,7 +60,7 @@ final class WorkerProcess {
 
     private static List<String> command(String extra) {
         String jar = System.getProperty("java.class.path");
-        List<String> command = new ArrayList<>();
+        List<String> command = new ArrayList<>(ProcessGroup.leading());
         command.add(System.getProperty("java.home") + "/bin/java");
         command.addAll(OPTIONS);
         List<String> own = extra == null || extra.isBlank()
@@ -101,6 +101,7 @@ final class WorkerProcess {
         Thread thread = new Thread(() -> {
             try {
                 process.waitFor();
+                ProcessGroup.end(pid());
                 action.run();
             } catch (InterruptedException error) {
                 Thread.currentThread().interrupt();
@@ -119,6 +120,7 @@ final class WorkerProcess {
         List<ProcessHandle> started = process.descendants().toList();
         process.destroyForcibly();
         started.forEach(ProcessHandle::destroyForcibly);
+        ProcessGroup.end(pid());
     }
 
     /** How the process ended, in words. */
