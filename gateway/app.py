@@ -27,7 +27,7 @@ from gateway.http.endpoints import Endpoints, FunctionKey
 from gateway.http.server import Server
 from gateway.metrics import exposition
 from gateway.registry import build
-from gateway.replay.replays import Replays, nobody_knows
+from gateway.replay.replays import Replays
 from gateway.server.admin import Admin, Notes, nothing
 from gateway.server.ingress import Ingress
 from gateway.settings import KafkaSettings, LifecycleSettings, Settings
@@ -70,7 +70,7 @@ class Gateway:
             lambda: [one for one, _ in self._supervisor.progress()],
             context,
             self.dead_letters,
-            nobody_knows,
+            self.decisions,
         )
         self._supervisor = Supervisor(
             lambda subscription: build(subscription, context),

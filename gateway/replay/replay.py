@@ -16,6 +16,7 @@ from gateway.core.progress import Progress
 from gateway.core.route import Limits, Route
 from gateway.errors import ConfigError, SourceUnavailable
 from gateway.registry import dead_letter_sink, delivery_sink, news_of
+from gateway.replay.answers import Answers, Remember, live_answers
 from gateway.replay.log import Log
 from gateway.replay.moments import written
 from gateway.replay.pace import Pace
@@ -30,8 +31,6 @@ TELLING = 1.0
 """Seconds between two lines of progress."""
 
 Tell = Callable[[Mapping[str, Any]], Awaitable[None]]
-Lived = Callable[[str], int | None]
-"""What the live version answered to the event of an id, where that is still known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,17 @@ class Leg:
 
     subscription: Subscription
     log: Callable[[], Log]
-    lived: Lived
+    rivals: tuple[str, ...]
+    """The functions whose live answers its own are compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done, under a name."""
+
+    id: str
+    request: ReplayRequest
+    legs: Sequence[Leg]
 
 
 class Replay:
@@ -50,13 +59,13 @@ class Replay:
     statuses are as they would be without it.
     """
 
-    def __init__(
-        self, id: str, request: ReplayRequest, legs: Sequence[Leg], context: Context
-    ) -> None:
-        self.id = id
-        self._request = request
-        self._legs = legs
+    def __init__(self, plan: Plan, context: Context, remember: Remember) -> None:
+        self.id = plan.id
+        self._request = request = plan.request
+        self._legs = legs = plan.legs
         self._context = context
+        self._remember = remember
+        self._answers: Answers = {}
         self._pace = Pace(request.rate)
         self._tallies = [Tally(leg.subscription.function) for leg in legs]
         self._log: Log | None = None
@@ -69,7 +78,7 @@ class Replay:
 
         Cancelled, or left by whom it tells, it ends at once, and what is under way with it.
         """
-        name = f"replay {self.id} of {self._request.namespace}/{self._request.trigger}"
+        name = f"{self.id} of {self._request.namespace}/{self._request.trigger}"
         logger.info("%s: begins", name)
         running = asyncio.create_task(self._deliver(), name=name)
         error = ""
@@ -87,6 +96,9 @@ class Replay:
         await tell({"report": self._report(error)})
 
     async def _deliver(self) -> None:
+        request = self._request
+        if request.compare and not request.from_dead_letters:
+            self._answers = await live_answers(request, self._remember)
         pairs = zip(self._legs, self._tallies, strict=True)
         for self._leg, (leg, tally) in enumerate(pairs, start=1):
             await self._deliver_leg(leg, tally)
@@ -97,10 +109,8 @@ class Replay:
             self._last = delivery.event.time or self._last
 
         def settled(delivery: Delivery, noted: int | None) -> None:
-            live = None
-            if self._request.compare:
-                live = leg.lived(delivery.event.id) if noted is None else noted
-            tally.settled(delivery, live)
+            live = self._live(leg, delivery.event.id) if noted is None else noted
+            tally.settled(delivery, live if self._request.compare else None)
 
         subscription, context = leg.subscription, self._context
         self._log, self._progress = leg.log(), Progress()
@@ -114,6 +124,10 @@ class Replay:
             await sink.close()
             if dead_letter is not None:
                 await dead_letter.close()
+
+    def _live(self, leg: Leg, event: str) -> int | None:
+        known = (self._answers.get((rival, event)) for rival in leg.rivals)
+        return next((status for status in known if status is not None), None)
 
     def _limits(self) -> Limits:
         limits = self._context.settings.limits

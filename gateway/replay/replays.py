@@ -13,9 +13,10 @@ from gateway.context import Context
 from gateway.core.dead_letter import Letter
 from gateway.dead_letters import DeadLetters
 from gateway.errors import ConfigError
+from gateway.replay.answers import Remember
 from gateway.replay.letters import LettersLog
 from gateway.replay.log import Log
-from gateway.replay.replay import Leg, Replay
+from gateway.replay.replay import Leg, Plan, Replay
 from gateway.replay.request import ReplayRequest, request_from_json
 from tidegate.api.subscription import OnExhausted, Ordering, Subscription
 
@@ -28,14 +29,6 @@ LOGS: Mapping[str, str] = {
 
 RETRIES = 10
 """Of a replay under a policy that tries without end: somebody waits for this one to end."""
-
-Answered = Callable[[Subscription, str], int | None]
-"""What a subscription's function answered to the event of an id, where that is remembered."""
-
-
-def nobody_knows(_: Subscription, __: str) -> int | None:
-    """Stand for a memory of answers where there is none."""
-    return None
 
 
 class NotRunning(LookupError):
@@ -50,12 +43,12 @@ class Replays:
         subscriptions: Callable[[], Iterable[Subscription]],
         context: Context,
         letters: DeadLetters,
-        answered: Answered,
+        remember: Remember,
     ) -> None:
         self._subscriptions = subscriptions
         self._context = context
         self._letters = letters
-        self._answered = answered
+        self._remember = remember
 
     def prepared(self, body: Mapping[str, Any]) -> Replay:
         """Return the replay that a request asks for, ready to run.
@@ -69,7 +62,8 @@ class Replays:
         for one in fed:
             self._check_takes_calls(one)
         legs = [self._leg(request, one, found) for one in fed]
-        return Replay(f"replay-{secrets.token_hex(6)}", request, legs, self._context)
+        plan = Plan(f"replay-{secrets.token_hex(6)}", request, legs)
+        return Replay(plan, self._context, self._remember)
 
     def _found(self, request: ReplayRequest) -> list[Subscription]:
         """Return what the trigger feeds: one subscription for each function."""
@@ -98,15 +92,12 @@ class Replays:
     def _leg(
         self, request: ReplayRequest, subscription: Subscription, live: Sequence[Subscription]
     ) -> Leg:
-        def answered(event: str) -> int | None:
-            known = (self._answered(one, event) for one in live)
-            return next((status for status in known if status is not None), None)
-
         if request.from_dead_letters:
             log = self._letters_log(request, subscription, live)
         else:
             log = self._source_log(request, live[0])
-        return Leg(_prepared(subscription, request), log, answered)
+        rivals = tuple(one.function for one in live) if request.target else ()
+        return Leg(_prepared(subscription, request), log, rivals or (subscription.function,))
 
     def _source_log(self, request: ReplayRequest, live: Subscription) -> Callable[[], Log]:
         if live.source_name not in LOGS:

@@ -25,7 +25,7 @@ from gateway.errors import ConfigError
 from gateway.http.endpoints import Address, Endpoints, FunctionKey
 from gateway.http.routes import RouteTable
 from gateway.metrics import WorkerState, exposition
-from gateway.replay.replays import Replays, nobody_knows
+from gateway.replay.replays import Replays
 from gateway.server.admin import Admin, Notes, nothing
 from gateway.settings import KafkaSettings, Settings
 from gateway.stores.memory import MemoryLedger
@@ -81,7 +81,7 @@ class Fleet:
         self._standing = Standing()
         context = Context(settings, secrets, MemoryLedger(), Shared(), RouteTable(), self.endpoints)
         self.dead_letters = DeadLetters(lambda: self._wanted, context)
-        self.replays = Replays(lambda: self._wanted, context, self.dead_letters, nobody_knows)
+        self.replays = Replays(lambda: self._wanted, context, self.dead_letters, self.decisions)
         self._admin = Admin(self, extend_admin)
 
     @property

@@ -21,6 +21,7 @@ from tests.fakes.function_server import FunctionServer, function_server
 from tests.fakes.nats_server import NatsServer
 from tests.support.gateways import Running, running_gateway
 from tests.support.replays import Told, counts, prepared, replayed
+from tests.support.waiting import until
 from tidegate.api.subscription import (
     DeadLetter,
     DeliveryPolicy,
@@ -185,6 +186,23 @@ async def test_filters_and_failures_are_counted_and_named(shop: Shop) -> None:
     (failure,) = row["failures"]
     assert (failure["event"], failure["status"]) == ("ORDERS:3", 422)
     assert json.dumps(report)
+
+
+async def test_answers_are_compared_with_those_that_were_given_live(shop: Shop) -> None:
+    async def created(_: web.Request, body: bytes) -> web.Response:
+        return web.Response(status=201 if body == b"b1" else 200)
+
+    await shop.publish("a1", "b1", "c1")
+    await shop.hello.until(3)
+    await until(lambda: shop.running.outcomes("orders") == {"delivered": 3}, timeout=20)
+    shop.next.behaviour = created
+    (row,) = (await replayed(shop.running, target="next", compare=True))["functions"]
+    assert (row["compared"], row["differing"]) == (3, 1)
+    assert row["differences"] == [
+        {"event": "ORDERS:2", "position": "2", "status": 201, "live": 200}
+    ]
+    (row,) = (await replayed(shop.running, target="next"))["functions"]
+    assert row["compared"] == 0, "nobody asked"
 
 
 async def test_what_fails_becomes_a_dead_letter_only_where_that_is_asked_for(shop: Shop) -> None:
