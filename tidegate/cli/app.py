@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import typer
+from typer.exceptions import TyperException
 
 from tidegate import __version__
 from tidegate.cli import cron, publish, runtime
@@ -12,7 +13,7 @@ from tidegate.cli.cluster.command import check, install
 from tidegate.cli.completion import completion
 from tidegate.cli.controller import controller
 from tidegate.cli.dlq.app import app as dlq
-from tidegate.cli.errors import CommandError
+from tidegate.cli.errors import CommandError, ExitCode
 from tidegate.cli.functions.app import app as functions
 from tidegate.cli.gateway import gateway
 from tidegate.cli.migrate.command import migrate
@@ -59,8 +60,23 @@ def version() -> None:
 def run() -> int:
     """Run the command line; what a user did wrong is one sentence, never a traceback."""
     try:
-        app(prog_name="tidegate")
+        code = app(prog_name="tidegate", standalone_mode=False)
     except CommandError as error:
         sys.stderr.write(f"tidegate: {error}\n")
         return error.code
-    return 0
+    except TyperException as error:
+        sys.stderr.write(f"{_usage(error)}\n")
+        return error.exit_code
+    except typer.Abort:
+        sys.stderr.write("tidegate: aborted\n")
+        return ExitCode.FAILURE
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _usage(error: TyperException) -> str:
+    """Say what is wrong with a command line; a verb without its arguments shows its help."""
+    message = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    if context is None or "\n" in message:
+        return message
+    return f"tidegate: {message}; see {context.command_path} --help"

@@ -22,6 +22,10 @@ from tidegate.kube.errors import AccessError
 from tidegate.kube.in_cluster import in_cluster
 
 
+class LoginNeeded(AccessError):
+    """The kubeconfig logs in by something that runs or asks somebody else."""
+
+
 def kubeconfig_path(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the file that kubectl would read first."""
     first = environment.get("KUBECONFIG", "").split(os.pathsep)[0]
@@ -97,9 +101,9 @@ class _Reader:
     def _check(self, user: dict[str, Any]) -> None:
         for field in ("exec", "auth-provider", "username"):
             if field in user:
-                raise self._error(
-                    f"logs in with users[].user.{field}, which is not read here;"
-                    " use a token or a client certificate"
+                raise LoginNeeded(
+                    f"kubeconfig {self.path}: logs in with users[].user.{field}, which is not read"
+                    " here; use a token or a client certificate"
                 )
 
     def _tokens(self, user: dict[str, Any]) -> Tokens | None:

@@ -8,9 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tidegate.kube.access import Access
-from tidegate.kube.errors import AccessError
 from tidegate.kube.in_cluster import in_cluster
-from tidegate.kube.kubeconfig import from_kubeconfig, kubeconfig_path
+from tidegate.kube.kubeconfig import LoginNeeded, from_kubeconfig, kubeconfig_path
 
 
 async def cluster_access(kubeconfig: Path | None, context: str) -> Access:
@@ -31,8 +30,8 @@ async def access_of_file(path: Path, context: str) -> Access:
     """
     try:
         return await asyncio.to_thread(from_kubeconfig, path, context)
-    except AccessError:
-        if find_spec("kubernetes_asyncio") is None or not await asyncio.to_thread(path.exists):
+    except LoginNeeded:
+        if find_spec("kubernetes_asyncio") is None:
             raise
     return await _logged_in(path, context)
 

@@ -92,6 +92,7 @@ def _text(content: bytes) -> str | None:
 
 
 def _downloaded(url: str) -> bytes:
+    from urllib.error import HTTPError
     from urllib.request import urlopen
 
     body, ends = bytearray(), time.monotonic() + DOWNLOAD_TIMEOUT
@@ -102,6 +103,10 @@ def _downloaded(url: str) -> bytes:
                 body += chunk
                 if len(body) > LARGEST_DOWNLOAD or time.monotonic() > ends:
                     raise CommandError(f"downloading {shown}: it is too large or takes too long")
+    except HTTPError as error:
+        with error:  # it holds the connection
+            sentence = f"downloading {shown}: the server answered {error.code}; check the URL"
+        raise CommandError(sentence, ExitCode.UNREACHABLE) from error
     except (OSError, HTTPException, ValueError) as error:
         raise CommandError(f"downloading {shown}: {error}", ExitCode.UNREACHABLE) from error
     return bytes(body)
