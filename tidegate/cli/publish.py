@@ -41,7 +41,7 @@ def nats(
     from tidegate.cli.nats_publisher import Message, publish
 
     message = Message(subject, data.encode(), headers_from(header or []))
-    stored = asyncio.run(publish(url or _running_nats(state), message, jetstream=jetstream))
+    stored = asyncio.run(publish(url or running_nats(state), message, jetstream=jetstream))
     if stored is not None:
         write(f"stored in stream {stored[0]} as {stored[1]}")
 
@@ -59,7 +59,8 @@ def headers_from(lines: list[str]) -> dict[str, str]:
     return headers
 
 
-def _running_nats(state: Path) -> str:
+def running_nats(state: Path) -> str:
+    """Return the URL of the NATS server of a running `up`. Raises `CommandError`."""
     url = StateDir(state).contact().nats
     if not url:
         raise CommandError("this `tidegate up` has no NATS; name a server with --url")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from gateway.kafka.topics import Topics, own_cluster
 from gateway.settings import KafkaSettings
 from tests.fakes.ports import free_port
 from tests.integration.kafka.bench import Bench
+from tests.integration.up.running import running
 
 
 @pytest.fixture
@@ -86,3 +88,23 @@ async def test_brokers_that_do_not_answer_are_said_in_time(name: str) -> None:
     topics = Topics(Cluster(settings.brokers, {}), settings)
     with pytest.raises(SinkUnavailable, match=r"the brokers 127.0.0.1:\d+ do not answer"):
         await topics.create(Topic(name))
+
+
+async def test_a_gateway_does_it_for_who_reaches_no_broker(
+    bench: Bench, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_BROKERS", bench.broker.address)
+    async with running(tmp_path) as up:
+        monkeypatch.delenv("KAFKA_BROKERS")
+        made = await up.command("topic", "create", name, "--partitions", "2")
+        assert (made.code, made.err) == (0, f"Created topic {name}.\n")
+        again = await up.command("topic", "create", name)
+        assert again.code == 1 and "it is there already" in again.err
+        stored = await up.command("topic", "publish", "--topic", name, "--data", "é", "--key", "k")
+        assert stored.out.endswith(f" of {name} as 0\n"), stored
+        assert (
+            f'"name": "{name}",\n    "partitions": 2'
+            in (await up.command("topic", "ls", "-o", "json")).out
+        )
+        assert (await up.command("topic", "delete", name)).code == 0
+        assert name not in (await up.command("topic", "list")).out.split()

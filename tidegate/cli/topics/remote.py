@@ -13,6 +13,7 @@ import orjson
 from gateway.kafka.topic import Record, Topic
 from tidegate.cli.errors import CommandError, ExitCode
 from tidegate.cli.place.place import GatewayAdmin
+from tidegate.kube.errors import Invalid
 
 TIMEOUT = 60.0
 """For what a gateway asks of brokers, which has deadlines of its own. Seconds."""
@@ -54,8 +55,11 @@ class GatewayTopics:
 
     async def _asked(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         content = None if body is None else orjson.dumps(body)
-        async with self.gateway.request(method, path, body=content, timeout=TIMEOUT) as answer:
-            said = await answer.read()
+        try:
+            async with self.gateway.request(method, path, body=content, timeout=TIMEOUT) as answer:
+                said = await answer.read()
+        except Invalid as error:  # the brokers refuse it; the command line was right
+            raise CommandError(str(error)) from error
         if answer.status != 200:
             code = ExitCode.UNREACHABLE if answer.status == 503 else ExitCode.FAILURE
             raise CommandError(said.decode("utf-8", "replace"), code)

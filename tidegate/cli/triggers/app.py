@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from tidegate.cli.triggers import kinesis, nats
 from tidegate.cli.triggers.deletion import delete
 from tidegate.cli.triggers.describe import describe
 from tidegate.cli.triggers.kinds import KINDS
@@ -24,5 +25,9 @@ app.command("ls", hidden=True)(list_triggers)
 app.command("describe")(describe)
 app.command("delete")(delete)
 app.command("replay")(replay)
-for kind in KINDS:
-    app.add_typer(kind_app(kind), name=kind.word)
+kinds = {kind.word: kind_app(kind) for kind in KINDS}
+kinds["nats"].command("publish")(nats.publish)
+kinds["kinesis"].command("publish")(kinesis.publish)
+kinds["kinesis"].command("create-stream")(kinesis.create_stream)
+for word, verbs in kinds.items():
+    app.add_typer(verbs, name=word)
