@@ -122,7 +122,7 @@ class KubeProxy:
             request.method,
             upstream.server + request.raw_path,
             headers=[(name, text) for name, text in request.headers.items() if _kept(name)],
-            data=await request.read(),
+            data=await request.read() or None,  # bytes, even none, have a content type
             ssl=upstream.tls or True,
         ) as answer:
             try:

@@ -155,12 +155,10 @@ def _brought(land: Landscape, route: Route) -> Step:
 
 
 def _awaited(route: Route, kinds: str) -> Step:
-    ready = ("wait", "--for=condition=Ready", kinds, "--all", "--all-namespaces", "--timeout=600s")
-    return Step(
-        "Wait until everything is ready",
-        "What is not says why in its status.",
-        (route.kubectl(*ready, there=True),),
-    )
+    ready, scope = "--for=condition=Ready", ("--all", "--all-namespaces", "--timeout=600s")
+    commands = [route.kubectl("wait", ready, kind, *scope, there=True) for kind in kinds.split(",")]
+    reason = "What is not says why in its status."
+    return Step("Wait until everything is ready", reason, tuple(commands))
 
 
 def _left(controllers: Iterable[OldController], route: Route) -> Iterator[Step]:

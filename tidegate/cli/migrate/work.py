@@ -18,8 +18,10 @@ from tidegate.cli.migrate.files import read_files
 from tidegate.cli.migrate.model import Draft, Report
 from tidegate.cli.migrate.plan import Route, steps, steps_of_files, tasks_elsewhere
 from tidegate.cli.migrate.settings import gateway_environment
+from tidegate.kube.access import Access
 from tidegate.kube.client import connected
 from tidegate.kube.errors import AccessError, KubeError, Unavailable
+from tidegate.kube.kubeconfig import kubeconfig_path
 
 _NEW = "new"
 """The folder of objects that are not there yet, beside those that are."""
@@ -76,7 +78,7 @@ def _of_cluster(wanted: Wanted, moment: str) -> Report:
 
 
 async def _read(wanted: Wanted, moment: str) -> Report:
-    async with connected(await cluster_access(wanted.kubeconfig, wanted.context)) as client:
+    async with connected(await _access(wanted)) as client:
         land = await read_cluster(client, wanted.namespace)
         old = [] if wanted.to else [*await age_of(client)]
     report = assess(land, moment, wanted.title)
@@ -94,6 +96,21 @@ async def _read(wanted: Wanted, moment: str) -> Report:
         tasks=[*old, *report.tasks, *elsewhere] if report.drafts else report.tasks,
         steps=steps(land, list(report.drafts), route),
     )
+
+
+async def _access(wanted: Wanted) -> Access:
+    try:
+        return await cluster_access(wanted.kubeconfig, wanted.context)
+    except AccessError as error:
+        path = kubeconfig_path()
+        named = wanted.context or wanted.kubeconfig is not None
+        if named or await asyncio.to_thread(path.exists):
+            raise
+        raise CommandError(
+            f"there is no kubeconfig {path}; name a cluster with --context or --kubeconfig, or "
+            "files with: tidegate migrate PATH",
+            ExitCode.UNREACHABLE,
+        ) from error
 
 
 def _write(folder: Path, drafts: Sequence[Draft]) -> None:
