@@ -1,0 +1,112 @@
+"""A proxy, and behind it private registries of packages: only through it are they reached."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+USER = "reader"
+PASSWORD = "sesame"
+GEMS = "gems.example.test"
+COMPOSER = "packages.example.test"
+_AUTHORIZATION = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+_GEMSPEC = """Gem::Specification.new do |spec|
+  spec.name = "greeting"
+  spec.version = "1.0.0"
+  spec.summary = "A word"
+  spec.authors = ["Somebody"]
+  spec.license = "Apache-2.0"
+  spec.homepage = "http://gems.example.test"
+  spec.required_ruby_version = ">= 2.7"
+  spec.files = ["lib/greeting.rb"]
+end
+"""
+
+Pages = Mapping[str, bytes]
+"""From a path to what is there."""
+
+
+class PackageProxy:
+    """Counts those that it has refused for want of a password."""
+
+    def __init__(self, registries: Mapping[str, Pages]) -> None:
+        self._registries = registries
+        self.refused = 0
+        self.url = ""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Listen on a free port of loopback."""
+        runner = web.ServerRunner(web.Server(self._answer))
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            yield
+        finally:
+            await runner.cleanup()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        pages = self._registries.get(request.host.partition(":")[0])
+        if pages is None:
+            return web.Response(status=502, text=f"no way to {request.host}")
+        if request.headers.get("Authorization") != _AUTHORIZATION:
+            self.refused += 1
+            return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="packages"'})
+        body = pages.get(request.path)
+        return web.Response(body=body) if body is not None else web.Response(status=404)
+
+
+async def gems(folder: Path) -> Pages:
+    """Return a registry of one gem, greeting, in the form of a compact index."""
+    (folder / "lib").mkdir(parents=True)
+    (folder / "lib" / "greeting.rb").write_text('GREETING = "good morning"\n')
+    (folder / "greeting.gemspec").write_text(_GEMSPEC)
+    process = await asyncio.create_subprocess_exec(
+        "gem", "build", "--quiet", "greeting.gemspec", cwd=folder, stdout=asyncio.subprocess.DEVNULL
+    )
+    async with asyncio.timeout(60):
+        assert await process.wait() == 0
+    gem = (folder / "greeting-1.0.0.gem").read_bytes()
+    info = f"---\n1.0.0 |checksum:{hashlib.sha256(gem).hexdigest()}\n".encode()
+    listed = f"greeting 1.0.0 {hashlib.md5(info).hexdigest()}\n"
+    return {
+        "/versions": f"created_at: 2020-01-01T00:00:00Z\n---\n{listed}".encode(),
+        "/info/greeting": info,
+        "/gems/greeting-1.0.0.gem": gem,
+    }
+
+
+def composer_packages() -> Pages:
+    """Return a repository of one package, example/greeting."""
+    archive = _archive("greeting-1.0.0/greeting.php", b"<?php const GREETING = 'good morning';\n")
+    package = {
+        "name": "example/greeting",
+        "version": "1.0.0",
+        "dist": {
+            "type": "tar",
+            "url": f"http://{COMPOSER}/greeting-1.0.0.tar",
+            "shasum": hashlib.sha1(archive).hexdigest(),
+        },
+        "autoload": {"files": ["greeting.php"]},
+    }
+    packages = {"packages": {"example/greeting": {"1.0.0": package}}}
+    return {"/packages.json": json.dumps(packages).encode(), "/greeting-1.0.0.tar": archive}
+
+
+def _archive(name: str, content: bytes) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+    return file.getvalue()
