@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from tests.fakes.kafka_broker import AdminClient, ApacheKafka
 from tests.integration.cluster.conftest import PATIENCE, Plane
 from tests.lanes import NOTE
 from tests.support.cluster import custom, function
+from tidegate.cli.migrate.assess import assess
+from tidegate.cli.migrate.landscape import landscape
 from tidegate.kube.objects import Object
 
 pytestmark = pytest.mark.timeout(300)
@@ -116,4 +119,32 @@ async def test_what_goes_wrong_is_in_the_status_and_passes(
     plane.pod.behaviour = usual
     await plane.until_condition(KIND, "Ready", "True", "Working")
     await plane.stage.delete(trigger(plane, broker, "new"))
+    await plane.gateway.until_runs()
+
+
+async def test_a_group_of_kubeless_goes_on_at_its_offsets(
+    plane: Plane, broker: ApacheKafka
+) -> None:
+    await broker.create_topic("left", partitions=2)
+    group = f"{plane.namespace}_orders_hello_left"
+    now = datetime.now(UTC)
+    long_ago = int((now - timedelta(hours=1)).timestamp() * 1000)
+    producer = AIOKafkaProducer(bootstrap_servers=broker.address)
+    async with producer:
+        for body in (b"done", b"done too", b"next"):
+            await producer.send_and_wait("left", body, partition=0, timestamp_ms=long_ago)
+        await producer.send_and_wait("left", b"before it", partition=1, timestamp_ms=long_ago)
+        await producer.send_and_wait("left", b"after it", partition=1)
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker.address, group_id=group)
+    async with consumer:
+        consumer.assign([TopicPartition("left", 0)])
+        await consumer.commit({TopicPartition("left", 0): 2})
+
+    old = trigger(plane, broker, "left")
+    moment = (now - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    (converted,) = assess(landscape([old]), moment, "a test").objects
+    await plane.stage.apply(converted)
+    await plane.until_given("next", "after it")
+    await plane.until_status(KIND, lag=0)
+    await plane.stage.delete(converted)
     await plane.gateway.until_runs()
