@@ -34,6 +34,8 @@ WIDE = (
 )
 
 Row = dict[str, Any]
+Letters = tuple[list[Row], list[str]]
+"""Rows, and sentences about letters that are elsewhere."""
 
 
 def _list_letters(
@@ -52,10 +54,10 @@ def _list_letters(
     """
     from tidegate.cli.place.open import run
 
-    async def work(place: Place) -> tuple[list[Row], list[str]]:
+    async def work(place: Place) -> Letters:
         namespace = "" if everywhere else place.namespace
         query = {"trigger": trigger, "namespace": namespace, "limit": str(limit)}
-        return await _listed(place, query, limit)
+        return await letters_of(place, query, limit)
 
     letters, elsewhere = run(where.target(), work)
     write(listing(letters, output, COLUMNS, WIDE))
@@ -76,7 +78,7 @@ def _show(
     """Show one dead letter with the attributes of its event."""
     from tidegate.cli.place.open import run
 
-    letter = run(where.target(), lambda place: _shown(place, id, payload))
+    letter = run(where.target(), lambda place: shown(place, id, payload=payload))
     write(document(letter, Format.JSON if output is Format.JSON else Format.YAML))
 
 
@@ -89,7 +91,9 @@ def remark(sentences: Iterable[str]) -> None:
         sys.stderr.write(f"tidegate: {sentence}\n")
 
 
-async def _listed(place: Place, query: dict[str, str], limit: int) -> tuple[list[Row], list[str]]:
+async def letters_of(
+    place: Place, query: dict[str, str], limit: int
+) -> tuple[list[Row], list[str]]:
     """Ask every gateway: each knows the places of the triggers that it runs."""
     from tidegate.cli.place.operations import Operation, told
 
@@ -103,7 +107,8 @@ async def _listed(place: Place, query: dict[str, str], limit: int) -> tuple[list
     return list(letters.values())[:limit], list(elsewhere)
 
 
-async def _shown(place: Place, id: str, payload: bool) -> Row:
+async def shown(place: Place, id: str, *, payload: bool) -> Row:
+    """Return one letter, from whichever gateway knows it. Raises `NotFound`."""
     from urllib.parse import quote
 
     from tidegate.cli.place.operations import Operation, first, told

@@ -32,7 +32,7 @@ def _purge(
         _confirm(select, ids)
 
     async def work(place: Place) -> dict[str, Any]:
-        return await _purged(place, select.body(ids, place.namespace))
+        return await purged(place, select.body(ids, place.namespace))
 
     result = run(where.target(), work)
     plain = output in (Format.TABLE, Format.WIDE)
@@ -52,7 +52,7 @@ def _confirm(select: SelectFlags, ids: list[str] | None) -> None:
     typer.confirm(f"Throw {what}{of} away for good?", abort=True)
 
 
-async def _purged(place: Place, body: dict[str, Any]) -> dict[str, Any]:
+async def purged(place: Place, body: dict[str, Any]) -> dict[str, Any]:
     """Ask every gateway in turn: what one has removed, the next does not find."""
     from tidegate.cli.place.operations import Operation, told
 

@@ -46,7 +46,7 @@ def _redrive(
     async def work(place: Place) -> list[Row]:
         body = select.body(ids, place.namespace) | {"rate": rate}
         with Told(plain=plain) as told:
-            async for row in _redriven(place, body):
+            async for row in redriven(place, body):
                 told.take(row)
         return told.rows
 
@@ -95,7 +95,7 @@ class Told:
             sys.stdout.flush()
 
 
-async def _redriven(place: Place, body: dict[str, Any]) -> AsyncIterator[Row]:
+async def redriven(place: Place, body: dict[str, Any]) -> AsyncIterator[Row]:
     """Yield what the gateways tell. A letter is unknown once none of them knows it."""
     gateways = await place.gateways()
     unknown: Counter[str] = Counter()
