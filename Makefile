@@ -52,7 +52,7 @@ crds: .venv/dev  ## Write manifests/crds from the models.
 	$(BIN)/python -m tidegate.api.crds manifests/crds
 
 docs: .venv/dev  ## Build the documentation into site/, which opens without a server.
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 pages: .venv/dev  ## Write the pages, tables and pictures of the documentation that are made from code.
 	$(BIN)/python -m tests.unit.docs.generate
