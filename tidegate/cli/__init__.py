@@ -12,6 +12,6 @@ def main() -> int:
     if sys.argv[1:] in (["version"], ["--version"]):  # before anything heavy is imported
         sys.stdout.write(f"tidegate {__version__}\n")
         return 0
-    from tidegate.cli.app import run
+    from tidegate.cli.verbs import run
 
     return run()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,8 @@ from tidegate.cli.flags import ListOutputOption, WhereFlags, grouped
 from tidegate.cli.output import Format, listing, write
 
 if TYPE_CHECKING:
+    import asyncio
+
     from tidegate.cli.functions.metrics import Row
     from tidegate.cli.place.place import Place
 
@@ -47,6 +48,8 @@ top = grouped(_top)
 
 
 async def _shown(place: Place, function: str, watch: bool, output: Format) -> None:
+    import asyncio
+
     from tidegate.cli.functions.metrics import COLUMNS
 
     while True:
@@ -60,6 +63,8 @@ async def _shown(place: Place, function: str, watch: bool, output: Format) -> No
 
 
 async def _rows(place: Place, function: str) -> list[Row]:
+    import asyncio
+
     from tidegate.cli.place.kinds import FUNCTIONS
     from tidegate.cli.place.lookup import existing
     from tidegate.cli.place.together import together
