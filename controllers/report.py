@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from tidegate.kube.objects import ObjectKey
 
 RUNNING = "Running"
+PAUSED = "Paused"
 _STOPPED = ("Refused", "BackingOff")
 """States in which nothing is delivered, the worse one first."""
 
@@ -71,7 +72,7 @@ class Report:
     @property
     def has_trouble(self) -> bool:
         """Whether something is in the way that will not pass by itself."""
-        return self.reason in (*_STOPPED, "Parked", "BooksOff")
+        return self.reason in (*_STOPPED, "Parked", "BooksOff", PAUSED)
 
     def says_more_than(self, other: Report | None) -> bool:
         """Whether this changes a condition, and not numbers alone."""
@@ -174,6 +175,9 @@ def _state(rows: list[Row]) -> tuple[str, str]:
         return "Parked", f"{parked} events wait for somebody to act: {error}"
     if any(row.state == RUNNING for row in rows):
         return RUNNING, next((row.reason for row in rows if row.reason), "")
+    for row in rows:
+        if row.state == PAUSED:
+            return PAUSED, row.reason
     return rows[0].state or "Unknown", rows[0].reason
 
 

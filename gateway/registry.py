@@ -14,7 +14,8 @@ from gateway.core.source import Source
 from gateway.errors import ConfigError
 from gateway.sinks.batch import BatchSink
 from gateway.sinks.dead_letter import DeadLetterSink
-from tidegate.api.subscription import DeliveryPolicy, Subscription
+from gateway.sources.paused import PausedSource
+from tidegate.api.subscription import DeliveryPolicy, HttpRoute, Subscription
 
 SOURCES: Mapping[str, str] = {
     "cron": "gateway.sources.cron:CronSource",
@@ -39,11 +40,20 @@ _EXTRAS = {"kafka": "kafka", "kinesis": "kinesis", "nats": "nats"}
 
 def build(subscription: Subscription, context: Context) -> Route:
     """Make the adapters of `subscription`. Raises `ConfigError` for what is not to be had."""
-    source: Source = source_class(subscription)(subscription, context)
+    source = _source(subscription, context)
     # Before the function's sink: it may be refused, and that one would have to be closed.
     dead_letter = dead_letter_sink(subscription, context)
     sink = delivery_sink(subscription, context)
     return Route(source, sink, dead_letter, news_of(subscription, context))
+
+
+def _source(subscription: Subscription, context: Context) -> Source:
+    """Make the source. Of what is paused only routes are there, to say so to their callers."""
+    made = source_class(subscription)
+    if subscription.paused and not isinstance(subscription.source, HttpRoute):
+        return PausedSource()
+    source: Source = made(subscription, context)
+    return source
 
 
 def news_of(subscription: Subscription, context: Context) -> News:

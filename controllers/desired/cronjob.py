@@ -109,7 +109,7 @@ def desired_cron_job(
         "spec": {
             **_times(trigger),
             "concurrencyPolicy": trigger.spec.concurrency_policy,
-            "suspend": trigger.spec.suspend,
+            "suspend": trigger.spec.suspend or trigger.spec.paused,
             "successfulJobsHistoryLimit": 3,
             "failedJobsHistoryLimit": 1,
             "jobTemplate": {"spec": _job(plan, found)},

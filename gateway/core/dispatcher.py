@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 STOP_AGAIN = 10.0
 """Seconds after which a source that still reads is told once more; it promises to need fewer."""
 
+PAUSED = "spec.paused is set; `tidegate trigger resume` goes on where it stopped"
+
 CLOSE_TIMEOUT = 10.0
 """Seconds that a source has to write out what was settled; it promises to need fewer."""
 
@@ -72,6 +74,7 @@ class Dispatcher:
         self._guard = Guard(subscription, progress, limits.breaker, self._work_on)
         self._held = Held(subscription, progress, limits, self._guard, self._work_on)
         self._failures = Failures(subscription, route, progress, self._guard, self._held)
+        self._at_work = (State.PAUSED, PAUSED) if subscription.paused else (State.RUNNING, "")
         self._workers = 0
         self._starting = 0
         self._group: asyncio.TaskGroup | None = None
@@ -170,7 +173,7 @@ class Dispatcher:
         """See `Intake.polled`."""
         self._progress.last_polled = self._clock()
         if self._progress.state is State.STARTING:
-            self._progress.state, self._progress.reason = State.RUNNING, ""
+            self._progress.state, self._progress.reason = self._at_work
 
     def lag(self, events: int | None = None, seconds: float | None = None) -> None:
         """See `Intake.lag`."""

@@ -20,6 +20,7 @@ class State(Enum):
 
     STARTING = "Starting"
     RUNNING = "Running"
+    PAUSED = "Paused"
     BACKING_OFF = "BackingOff"
     DRAINING = "Draining"
     REFUSED = "Refused"

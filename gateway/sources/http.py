@@ -28,6 +28,9 @@ from tidegate.api.subscription import HttpRoute, Subscription
 EVENT_TYPE = "io.kubeless.http.request"
 """The type of an event that began as a plain request."""
 
+PAUSED_RETRY = b"30"
+"""Seconds after which the caller of a paused trigger may look again."""
+
 BATCH_LIMIT = 1000
 """Events that one batch request may hold."""
 
@@ -40,7 +43,7 @@ class HttpSource:
     A plain request and a single CloudEvent get the function's own answer, streamed. A batch
     gets a list of what became of each event: 200 when all were taken, else 502. What the
     gateway answers by itself is a sentence: 400 not a CloudEvent, 503 with Retry-After when
-    full or no process is ready, 504 when the function did not answer in time, 502 else.
+    full, paused or no process is ready, 504 when the function did not answer in time, 502 else.
     """
 
     redelivers = False
@@ -52,6 +55,7 @@ class HttpSource:
         spec = subscription.source
         self.body_limit = spec.body_limit
         self.name = subscription.id
+        self._paused = subscription.paused
         self._routes = context.routes
         self._route = Route(self, spec.path, spec.host or ANY, spec.methods or frozenset((ANY,)))
         self._origin = (
@@ -89,6 +93,10 @@ class HttpSource:
         if intake is None:
             self._turn_away(request, "the trigger was changed or stopped meanwhile")
             return
+        if self._paused:
+            why = "the trigger is paused; `tidegate trigger resume` lets calls in again"
+            self._turn_away(request, why, PAUSED_RETRY)
+            return
         if not intake.credit:
             self._turn_away(request, "too many calls at once")
             return
@@ -100,9 +108,9 @@ class HttpSource:
         else:
             intake.push(deliveries)
 
-    def _turn_away(self, request: Request, why: str) -> None:
+    def _turn_away(self, request: Request, why: str, retry_after: bytes = b"1") -> None:
         answer = plain_answer(503, f"{self.name}: {why}; try again")
-        request.respond(503, (*answer.headers, (b"retry-after", b"1")), answer.body)
+        request.respond(503, (*answer.headers, (b"retry-after", retry_after)), answer.body)
 
     def _deliveries(self, request: Request, rest: str) -> list[Delivery]:
         content_type = request.header(b"content-type") or b""

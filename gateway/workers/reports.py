@@ -21,7 +21,7 @@ INTERVAL = 0.5
 LINES = 2000
 """Log records that may wait for the parent; then the oldest are dropped, and that is said."""
 
-_LIVE = (State.STARTING, State.RUNNING, State.DRAINING)
+_LIVE = (State.STARTING, State.RUNNING, State.PAUSED, State.DRAINING)
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ WORST_FIRST = (
     State.STARTING,
     State.DRAINING,
     State.RUNNING,
+    State.PAUSED,
     State.STOPPED,
 )
 BREAKERS = ("open", "halfOpen", "closed")

@@ -63,6 +63,12 @@ class Running:
             timeout=40,
         )
 
+    async def change(self, subscription: Subscription, state: State) -> None:
+        """Run `subscription` instead of what it was, and wait until it is in `state`."""
+        self.gateway.apply([subscription])
+        progress = self.progress(subscription.trigger)
+        await until(lambda: progress.state is state, timeout=40)
+
 
 @asynccontextmanager
 async def running_gateway(

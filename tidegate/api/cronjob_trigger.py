@@ -48,6 +48,9 @@ class CronJobTriggerSpec(Model):
     """Which of the times that passed while nobody ran are fired afterwards."""
     mode: Literal["gateway", "cronjob"] = "gateway"
     """Who calls: the gateway, or in a cluster a batch/v1 CronJob. A laptop has the former alone."""
+    paused: bool = False
+    """Fire nothing until this is false again; then startingDeadlineSeconds and missedRuns say what
+    is caught up."""
     delivery: Delivery = Delivery()
     """How hard the gateway tries."""
 

@@ -78,6 +78,8 @@ class HTTPTriggerSpec(Model):
     """Whom the ingress controller calls: the gateway, or the function's own Service."""
     gateway_ref: GatewayRef | None = None
     """A Gateway of the Gateway API, which gets an HTTPRoute. Default none: an Ingress is made."""
+    paused: bool = False
+    """Answer 503 to every call, until this is false again."""
     delivery: Delivery = Delivery()
     """How hard the gateway tries."""
 
@@ -110,6 +112,13 @@ class HTTPTriggerSpec(Model):
             "does not go with gateway, tls, tls-secret, basic-auth-secret and cors-enable",
             "remove them, since listeners and filters of the Gateway do that, or remove it",
             ("gatewayRef",),
+        ),
+        Rule(
+            lambda self: self.via == "gateway" or not self.paused,
+            "!has(self.via) || self.via == 'gateway' || !has(self.paused) || !self.paused",
+            "cannot hold up calls that do not come to the gateway",
+            "remove it, or remove via: function",
+            ("paused",),
         ),
         Rule(
             lambda self: self.via == "gateway" or not self.methods or self.gateway_ref is not None,

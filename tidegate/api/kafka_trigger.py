@@ -71,6 +71,8 @@ class KafkaTriggerSpec(Model):
     """Whether records of open and aborted transactions are read."""
     on_offset_out_of_range: Literal["earliest", "latest", "fail"] = "earliest"
     """Where to go on when the log has lost the records that are next. It is said in any case."""
+    paused: bool = False
+    """Read nothing until this is false again. The group keeps its offsets."""
     delivery: Delivery = Delivery()
     """How hard the gateway tries."""
 

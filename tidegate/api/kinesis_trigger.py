@@ -62,6 +62,8 @@ class KinesisTriggerSpec(Model):
         ),
     ] = ""
     """The DynamoDB table of the region in which replicas share shards. On a laptop a file does."""
+    paused: bool = False
+    """Read nothing until this is false again. Every shard keeps its place."""
     delivery: Delivery = Delivery()
     """How hard the gateway tries."""
 

@@ -113,6 +113,8 @@ class NATSTriggerSpec(Model):
     """Speak TLS."""
     jetstream: JetStreamSpec | None = None
     """Read a JetStream stream instead of core NATS."""
+    paused: bool = False
+    """Read nothing until this is false again. JetStream keeps the place; core NATS keeps nothing."""
     delivery: Delivery = Delivery()
     """How hard the gateway tries."""
 

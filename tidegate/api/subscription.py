@@ -217,7 +217,8 @@ class Subscription:
     """One trigger feeding one function, both of `namespace`.
 
     `filters` are CloudEvents Subscriptions filter objects, all of which must match.
-    `uid` tells a trigger from another of the same name that came later.
+    `uid` tells a trigger from another of the same name that came later. One that is `paused`
+    takes no events; its place in the source stays.
     """
 
     namespace: str
@@ -228,6 +229,7 @@ class Subscription:
     uid: str = ""
     policy: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     filters: tuple[Mapping[str, JSON], ...] = ()
+    paused: bool = False
 
     @property
     def id(self) -> str:

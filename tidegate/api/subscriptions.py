@@ -79,6 +79,7 @@ def _of(trigger: Trigger, functions: Functions) -> Iterator[Subscription]:
             uid=trigger.metadata.uid,
             policy=delivery_policy(trigger, target.timeout),
             filters=trigger.spec.delivery.filter,
+            paused=trigger.spec.paused,
         )
 
 

@@ -63,7 +63,7 @@ TRIGGER_MISTAKES = [
     ("HTTPTrigger", "{function-name: f, zzz: g}",
      "spec.zzz: is not a known field; remove it, or use function-name, host-name, tls, "
      "tls-secret, path, basic-auth-secret, gateway, cors-enable, methods, bodyLimit, via, "
-     "gatewayRef or delivery"),
+     "gatewayRef, paused or delivery"),
     ("HTTPTrigger", "{function-name: f, host-name: a.b, tls: true, tls-secret: c}",
      "spec.tls-secret: excludes tls; "
      "keep tls for a certificate by ACME, or tls-secret for one of yours"),
@@ -86,6 +86,9 @@ TRIGGER_MISTAKES = [
     ("HTTPTrigger", "{function-name: f, gateway: nginx, gatewayRef: {name: public}}",
      "spec.gatewayRef: does not go with gateway, tls, tls-secret, basic-auth-secret and "
      "cors-enable; remove them, since listeners and filters of the Gateway do that, or remove it"),
+    ("HTTPTrigger", "{function-name: f, via: function, paused: true}",
+     "spec.paused: cannot hold up calls that do not come to the gateway; "
+     "remove it, or remove via: function"),
     ("HTTPTrigger", "{function-name: f, via: function, methods: [GET]}",
      "spec.methods: cannot be held by an Ingress that leads past the gateway; "
      "remove it, or remove via: function"),

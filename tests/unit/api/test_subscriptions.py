@@ -54,6 +54,16 @@ def test_an_http_trigger_becomes_a_route() -> None:
     assert one.policy == DeliveryPolicy(retry=0, concurrency=256)
 
 
+@pytest.mark.parametrize("kind", ["HTTPTrigger", "CronJobTrigger", "NATSTrigger", "KafkaTrigger"])
+def test_a_trigger_may_be_paused(kind: str) -> None:
+    wanted = {
+        "HTTPTrigger": "function-name: f",
+        "CronJobTrigger": "function-name: f, schedule: '@daily'",
+    }.get(kind, f"topic: a, {FEEDS}")
+    assert only(kind, f"{{{wanted}, paused: true}}").paused
+    assert not only(kind, f"{{{wanted}}}").paused
+
+
 @pytest.mark.parametrize(("path", "route"), [("", "/"), ("a", "/a"), ("/a/", "/a/")])
 def test_a_path_has_one_leading_slash(path: str, route: str) -> None:
     spec = f"{{function-name: f, path: '{path}', methods: [GET], bodyLimit: 1k}}"
