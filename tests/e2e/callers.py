@@ -80,7 +80,7 @@ def callers(cluster: Cluster, host: str, path: str) -> Iterator[Calls]:
         cluster.wait("pod/callers", "Ready")
         yield calls
         cluster.kubectl("exec", "callers", "--", "touch", "/tmp/stop")
-        cluster.kubectl("wait", "pod/callers", "--for=jsonpath={.status.phase}=Succeeded")
+        cluster.ended("callers")
         said: dict[str, Any] = json.loads(cluster.kubectl("logs", "callers").splitlines()[-1])
         calls.sent, calls.closed, calls.failed = said["sent"], said["closed"], said["failed"]
     finally:

@@ -40,12 +40,17 @@ class Images:
     provision: str = ""
     nats: str = ""
     traefik: str = ""
+    kafka: str = ""
+    kinesis: str = ""
+    languages: str = ""
+    """Images of the catalogue that the cluster has, by their names without `tidegate/`."""
 
     @classmethod
     def given(cls, environment: Mapping[str, str] = os.environ) -> Images | None:
         """Return the images that the environment names; None when it names none."""
         tidegate = environment.get("TIDEGATE_E2E_IMAGE", "")
-        others = {one.name: environment.get(_variable(one.name), "") for one in fields(cls)[1:]}
+        others = {one.name: environment.get(_variable(one.name), "") for one in fields(cls)[1:-1]}
+        others["languages"] = environment.get("TIDEGATE_E2E_LANGUAGES", "")
         return cls(tidegate, **others) if tidegate else None
 
     def needed(self, name: str) -> str:
@@ -72,7 +77,7 @@ class Cluster:
         """Run kubectl and return what it prints; raise with what it says when it fails."""
         command = ["kubectl", "--namespace", namespace or self.namespace, *arguments]
         done = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, timeout=PATIENCE
+            command, input=stdin, capture_output=True, text=True, timeout=PATIENCE + 30
         )
         assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
         return done.stdout
@@ -94,6 +99,18 @@ class Cluster:
         """Wait until an object has a condition."""
         limit = f"--timeout={PATIENCE:.0f}s"
         self.kubectl("wait", what, f"--for=condition={condition}", limit, namespace=namespace)
+
+    def needs_api(self, name: str) -> None:
+        """Wait for an API beside the cluster's own; the test is left out where there is none."""
+        command = ["kubectl", "get", "apiservice", name]
+        if subprocess.run(command, capture_output=True, timeout=PATIENCE).returncode:
+            pytest.skip(f"metrics for autoscalers: the cluster has no {name}")
+        self.wait(f"apiservice/{name}", "Available")
+
+    def ended(self, pod: str) -> None:
+        """Wait until a pod that runs once has done what it was made for."""
+        words = ("--for=jsonpath={.status.phase}=Succeeded", f"--timeout={PATIENCE:.0f}s")
+        self.kubectl("wait", f"pod/{pod}", *words)
 
     def refusal(self, *objects: Object) -> str:
         """Return what kubectl says when the cluster takes none of the objects."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.e2e.cluster import Images, Object
@@ -68,28 +68,32 @@ def pod(name: str, image: str, command: list[str]) -> Object:
     }
 
 
-def nats(image: str) -> Iterator[Object]:
-    """Return a server of NATS with JetStream, which forgets all when it ends."""
-    labels = {"app": "nats"}
-    spec = pod("nats", image, [])["spec"]
+def server(
+    name: str, image: str, port: int, args: Sequence[str] = (), env: Mapping[str, str] | None = None
+) -> Iterator[Object]:
+    """Return a Deployment and its Service; what the server keeps is gone when it ends."""
+    labels = {"app": name}
+    spec = pod(name, image, [])["spec"]
     container = spec["containers"][0]
     del container["command"], spec["restartPolicy"]
-    container["args"] = ["--jetstream", "--store_dir", "/tmp/nats"]
-    container["ports"] = [{"containerPort": 4222}]
+    container["args"] = list(args)
+    container["env"] = [{"name": key, "value": text} for key, text in (env or {}).items()]
+    container["ports"] = [{"containerPort": port}]
+    container["readinessProbe"] = {"tcpSocket": {"port": port}, "periodSeconds": 1}
+    # Else the variables of a Service kafka are settings of Kafka.
+    spec["enableServiceLinks"] = False
+    template = {"metadata": {"labels": labels}, "spec": spec}
     yield {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": "nats"},
-        "spec": {
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": spec},
-        },
+        "metadata": {"name": name},
+        "spec": {"selector": {"matchLabels": labels}, "template": template},
     }
     yield {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": "nats"},
-        "spec": {"selector": labels, "ports": [{"port": 4222}]},
+        "metadata": {"name": name},
+        "spec": {"selector": labels, "ports": [{"port": port}]},
     }
 
 

@@ -10,8 +10,8 @@ import json
 
 import pytest
 
+from tests.e2e.brokers import nats
 from tests.e2e.cluster import HOME, Cluster, eventually, example, post
-from tests.e2e.objects import nats
 
 NATS = "nats://nats:4222"
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.e2e.brokers import nats
 from tests.e2e.callers import callers
 from tests.e2e.cluster import HOME, Cluster, Object, eventually
-from tests.e2e.objects import function, nats, pod, trigger
+from tests.e2e.objects import function, pod, trigger
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -65,7 +66,7 @@ def _publish(cluster: Cluster, numbers: range) -> None:
     """Publish numbers, each of which the stream has stored on return."""
     command = ["python", "-c", _PUBLISH, str(numbers.start), str(numbers.stop)]
     cluster.apply(pod("publisher", cluster.images.interpreter, command))
-    cluster.kubectl("wait", "pod/publisher", "--for=jsonpath={.status.phase}=Succeeded")
+    cluster.ended("publisher")
     cluster.kubectl("delete", "pod", "publisher")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 
@@ -24,7 +25,7 @@ def main(words: list[str]) -> int:
         return 0
     if words[:1] == ["up"]:
         for name, value in environment.items():
-            print(f"export {name}={value}")  # noqa: T201
+            print(f"export {name}={shlex.quote(value)}")  # noqa: T201
         return 0
     try:
         return _tests(words, environment)

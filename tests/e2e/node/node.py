@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.e2e.node import images, machine
-from tests.e2e.node.images import Images
+from tests.e2e.node import bases, images, machine
+from tests.e2e.node.images import LANGUAGES, OURS, Images
 from tests.e2e.node.keys import write_keys
 from tests.e2e.node.parts import parts
 from tests.e2e.node.programs import HERE, Programs, programs
@@ -33,14 +33,22 @@ class Node:
 
     def environment(self, programs: Programs) -> dict[str, str]:
         """Return what tests/e2e asks its environment for."""
+        given = {
+            "IMAGE": images.TIDEGATE,
+            "PYTHON_IMAGE": images.PYTHON,
+            "PROVISION_IMAGE": images.PROVISION,
+            "NATS_IMAGE": bases.NATS,
+            "TRAEFIK_IMAGE": bases.TRAEFIK,
+            "KAFKA_IMAGE": bases.KAFKA,
+            "KINESIS_IMAGE": bases.KINESIS,
+        }
+        there = {name: image for name, image in given.items() if self._images.has(image)}
+        languages = [one.name for one in LANGUAGES if self._images.has(f"{OURS}/{one.name}")]
         return {
             "PATH": f"{programs.folder}:{os.environ['PATH']}",
             "KUBECONFIG": str(self.folder / "admin.kubeconfig"),
-            "TIDEGATE_E2E_IMAGE": images.TIDEGATE,
-            "TIDEGATE_E2E_PYTHON_IMAGE": images.PYTHON,
-            "TIDEGATE_E2E_PROVISION_IMAGE": images.PROVISION,
-            "TIDEGATE_E2E_NATS_IMAGE": images.NATS,
-            "TIDEGATE_E2E_TRAEFIK_IMAGE": images.TRAEFIK,
+            "TIDEGATE_E2E_LANGUAGES": " ".join(languages),
+            **{f"TIDEGATE_E2E_{name}": image for name, image in there.items()},
         }
 
     def up(self) -> Programs:
