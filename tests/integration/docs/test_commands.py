@@ -6,16 +6,18 @@ The addresses of the text are those of a `tidegate up` without options; here it 
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from tests.integration.up.running import Up, running
+from tests.integration.up.running import PATIENCE, Up, running
 from tests.transcripts.terminal import Terminal
-from tests.unit.docs.blocks import FILE, GOES_ON, RUN, Block, blocks
+from tests.unit.docs.blocks import FILE, GOES_ON, RUN, UNTIL, Block, blocks
 from tests.unit.docs.pages import ROOT, page, pages
 
 READ_FIRST = ("README.md", "docs/index.md", "docs/quick-start.md")
@@ -93,4 +95,16 @@ async def _run(up: Up, block: Block) -> None:
     transcript = up.folder / ".transcripts" / f"{block.page.replace('/', '-')}-{block.line}.txt"
     transcript.parent.mkdir(exist_ok=True)
     transcript.write_text(text, encoding="utf-8")
-    await terminal.play(transcript)
+    await _shown(terminal, transcript, PATIENCE if block.note.endswith(UNTIL) else 0.0)
+
+
+async def _shown(terminal: Terminal, transcript: Path, patience: float) -> None:
+    """Play a transcript, again and again for `patience` seconds if it says something else."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return await terminal.play(transcript)
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.2)

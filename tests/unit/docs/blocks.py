@@ -16,6 +16,7 @@ from tests.unit.docs.pages import Page
 
 COMMANDS = frozenset({"bash", "console", "sh", "shell"})
 RUN, GOES_ON, NOT_RUN, FILE = "run", "goes on until", "not run", "file"
+UNTIL = "until it says so"
 
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>[^\n:]+): (?P<note>[^\n]+) -->\n)?"

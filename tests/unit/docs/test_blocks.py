@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.docs.blocks import FILE, GOES_ON, NOT_RUN, RUN, Block, blocks
+from tests.unit.docs.blocks import FILE, GOES_ON, NOT_RUN, RUN, UNTIL, Block, blocks
 from tests.unit.docs.pages import Page, pages
 from tests.unit.docs.sources import files
 from tidegate.api.loader import load
@@ -30,7 +30,7 @@ def test_every_command_is_run_or_says_why_not(each: Page) -> None:
 
 
 def test_nothing_else_is_said_before_a_block() -> None:
-    known = {RUN: {"laptop"}, GOES_ON: None, NOT_RUN: None, FILE: None}
+    known = {RUN: {"laptop", f"laptop, {UNTIL}"}, GOES_ON: None, NOT_RUN: None, FILE: None}
     for block in ALL:
         if block.mark:
             assert block.mark in known, block
