@@ -90,9 +90,10 @@ class Replay:
         except (ConfigError, SourceUnavailable) as reason:
             error = str(reason)
         finally:
+            ended = "ended" if running.done() else "was cut off"
             running.cancel()
             await asyncio.wait([running])
-            logger.info("%s: %s", name, self._sentence(error))
+            logger.info("%s: %s with %s", name, ended, self._sentence(error))
         await tell({"report": self._report(error)})
 
     async def _deliver(self) -> None:
@@ -172,4 +173,4 @@ class Replay:
 
     def _sentence(self, error: str) -> str:
         counts = ", ".join(f"{count} {name}" for name, count in self._sums().items())
-        return f"ended with {counts}" + (f"; {error}" if error else "")
+        return counts + (f"; {error}" if error else "")

@@ -133,7 +133,7 @@ async def test_a_replay_ends_with_whom_it_is_for(
                 break
 
     async def over() -> bool:
-        return "ended with" in caplog.text
+        return "was cut off with" in caplog.text
 
     await until(over)
     assert len(shop.function.seen) < 5
