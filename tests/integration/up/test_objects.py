@@ -191,7 +191,7 @@ async def test_secrets_are_kept_and_shown_as_a_cluster_shows_them(place: Place, 
 async def test_lists_are_narrowed_by_labels_names_and_namespace(place: Place) -> None:
     await place.objects.create(FUNCTIONS, new())
 
-    async def names(**chosen: str) -> list[str]:
+    async def names(**chosen: Any) -> list[str]:
         page = await place.objects.list(Selection(FUNCTIONS, **chosen))
         return [one["metadata"]["name"] for one in page.items]
 

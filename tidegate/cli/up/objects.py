@@ -22,7 +22,7 @@ from tidegate.api.metadata import API_VERSION, Resource
 from tidegate.api.problem import Problem, Severity
 from tidegate.cli.up.kept import KeptObjects, written
 from tidegate.cli.up.manifests import known_here
-from tidegate.cli.up.pauses import Pauses, is_paused
+from tidegate.cli.up.pauses import Pauses
 from tidegate.cli.yaml_text import text_of
 from tidegate.kube.objects import Object, ObjectKey
 
@@ -255,8 +255,8 @@ def _plain(resource: Resource) -> Object:
         plain.pop("stringData", None)
         values = {name: base64.b64encode(one).decode() for name, one in resource.values.items()}
         plain |= {"data": values, "type": resource.type}
-    if isinstance(resource, Trigger) and is_paused(resource) != plain["spec"].get("paused", False):
-        plain["spec"] = {**plain["spec"], "paused": is_paused(resource)}
+    if isinstance(resource, Trigger) and resource.spec.paused != plain["spec"].get("paused", False):
+        plain["spec"] = {**plain["spec"], "paused": resource.spec.paused}
     return plain
 
 

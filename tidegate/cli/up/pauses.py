@@ -14,11 +14,6 @@ from tidegate.api.metadata import Resource
 FILE: Final = "paused.json"
 
 
-def is_paused(trigger: Trigger) -> bool:
-    """Tell whether the trigger rests."""
-    return bool(getattr(trigger.spec, "paused", False))
-
-
 class Pauses:
     """Answers by "Kind namespace/name", kept in a file of the state folder."""
 
@@ -49,7 +44,7 @@ class Pauses:
 
     def _applied(self, resource: Resource) -> Resource:
         said = self._said.get(str(resource))
-        if said is None or not isinstance(resource, Trigger) or is_paused(resource) == said:
+        if said is None or not isinstance(resource, Trigger) or resource.spec.paused == said:
             return resource
         spec = resource.spec.model_copy(update={"paused": said})
         return resource.model_copy(update={"spec": spec})
