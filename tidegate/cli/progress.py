@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from types import TracebackType
@@ -44,6 +45,17 @@ class Progress:
         elif sentence != self._said:
             self._write(f"{sentence}\n")
         self._said = sentence
+
+    def tick(self) -> None:
+        """Show on a terminal that time goes on."""
+        if self._terminal and self._said:
+            self.say(self._said)
+
+    async def ticking(self) -> None:
+        """Show every second that time goes on, until cancelled."""
+        while True:
+            await asyncio.sleep(1)
+            self.tick()
 
     def _write(self, text: str) -> None:
         self._stream.write(text)

@@ -24,6 +24,7 @@ async def ready(place: Place, function: Object, patience: float) -> None:
     generation = function["metadata"].get("generation", 0)
     last = "nobody has looked at it yet; do the controllers run?"
     with Progress() as progress:
+        ticking = asyncio.create_task(progress.ticking(), name="progress")
         try:
             async with asyncio.timeout(patience):
                 async for one in _versions(place, key):
@@ -37,6 +38,8 @@ async def ready(place: Place, function: Object, patience: float) -> None:
             raise CommandError(
                 f"function {key.name} does not take calls after {patience:.0f} s: {last}"
             ) from error
+        finally:
+            ticking.cancel()
     raise CommandError(f"function {key.name} was deleted meanwhile")
 
 

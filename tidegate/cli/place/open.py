@@ -63,7 +63,7 @@ async def opened(target: Target) -> AsyncIterator[Place]:
 
 @asynccontextmanager
 async def _laptop(target: Target, folder: Path) -> AsyncIterator[LaptopPlace]:
-    state = StateDir(folder)
+    state = await asyncio.to_thread(StateDir, folder)
     contact = await asyncio.to_thread(state.contact)
     async with connected(laptop_access(contact)) as client:
         title = f"the `tidegate up` of {state.folder}"
