@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -19,10 +18,10 @@ from tidegate.kube.access import Access
 from tidegate.kube.call import Call
 from tidegate.kube.errors import AnswerTooLarge, Unavailable
 from tidegate.kube.objects import Object
+from tidegate.kube.sockets import Sockets
 from tidegate.kube.status import Refusal, error_from
 
 _REFUSAL_LIMIT = 64 * 1024
-_KEEP_ALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 5, "TCP_USER_TIMEOUT": 40_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,7 @@ class Transport:
 
         self._access = access
         self._slots = asyncio.Semaphore(settings.in_flight)
+        self._sockets = Sockets()
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -85,7 +85,7 @@ class Transport:
     async def __aenter__(self) -> Self:
         # No limit of the pool: watches hold their connections for minutes, and requests have slots.
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, socket_factory=_kept_alive),
+            connector=aiohttp.TCPConnector(limit=0, socket_factory=self._sockets.make),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             headers={"accept": "application/json", "accept-encoding": "identity"},
@@ -102,6 +102,7 @@ class Transport:
         if self._session.connector is not None:
             # Closed politely, a connection would outlive us, and with a dead peer for long.
             await self._session.connector.close(abort_ssl=True)
+        await self._sockets.cut()
         await self._session.close()
 
     async def ask(self, request: Request) -> Object:
@@ -188,17 +189,6 @@ class Transport:
 
 def _encoded(body: Object | bytes | None) -> bytes | None:
     return body if body is None or isinstance(body, bytes) else orjson.dumps(body)
-
-
-def _kept_alive(address: aiohttp.AddrInfoType) -> socket.socket:
-    """Make a socket that notices within 40 s that its peer is gone, also while nothing is sent."""
-    made = socket.socket(*address[:3])
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEP_ALIVE.items():
-        option = getattr(socket, name, None)  # not every system has each of them
-        if option is not None:
-            made.setsockopt(socket.IPPROTO_TCP, option, value)
-    return made
 
 
 @contextmanager

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import ssl
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import pytest
+import trustme
 from aiohttp import web
 
 from tidegate.kube.access import Access, StaticToken
@@ -148,3 +152,69 @@ def test_a_wait_that_is_asked_for_is_kept_up_to_the_longest() -> None:
     backoff = Backoff(1.0, 4.0)
     assert backoff.wait(3.0) == 3.0
     assert backoff.wait(900.0) == 4.0
+
+
+@pytest.mark.regression(
+    "aiohttp: a TLS connection whose request is given up before its answer is closed politely, and "
+    "whoever closes the session does not wait for it"
+)
+async def test_no_connection_outlives_its_client() -> None:
+    authority = trustme.CA()
+    tls = ssl.create_default_context()
+    authority.configure_trust(tls)
+    with _silent(authority) as server:
+        access = Access(f"https://127.0.0.1:{server.port}", tls=tls)
+        async with connected(access) as client:
+            asking = asyncio.create_task(client.get(CONFIG_MAPS, KEY), name="asking")
+            await asyncio.to_thread(server.asked.wait, 30)
+            asking.cancel()
+            with suppress(asyncio.CancelledError):
+                await asking
+            assert _open_to(server.port)
+        assert not _open_to(server.port)
+
+
+def _open_to(port: int) -> list[socket.socket]:
+    """Return the sockets that are connected to that port from here."""
+    found = []
+    for one in gc.get_objects():
+        if isinstance(one, socket.socket) and one.fileno() != -1:
+            with suppress(OSError):
+                if one.getpeername()[1:2] == (port,):
+                    found.append(one)
+    return found
+
+
+class _Silent:
+    """A server that takes a request over TLS and then says nothing, not even that it leaves."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.left = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+
+    def serve(self, context: ssl.SSLContext) -> None:
+        """Take one connection, and hold it until the test leaves."""
+        with (
+            self._listener,
+            self._listener.accept()[0] as accepted,
+            context.wrap_socket(accepted, server_side=True) as connection,
+        ):
+            connection.recv(1)
+            self.asked.set()
+            self.left.wait(60)
+
+
+@contextmanager
+def _silent(authority: trustme.CA) -> Iterator[_Silent]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    server = _Silent()
+    thread = threading.Thread(target=server.serve, args=(context,), name="silent server")
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.left.set()
+        thread.join(30)
