@@ -31,6 +31,7 @@ from gateway.replay.replays import Replays
 from gateway.server.admin import Admin, Notes, nothing
 from gateway.server.ingress import Ingress
 from gateway.settings import KafkaSettings, LifecycleSettings, Settings
+from gateway.trial import Trials
 from tidegate.api.subscription import Subscription
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Gateway:
         self.dead_letters = DeadLetters(
             lambda: [one for one, _ in self._supervisor.progress()], context
         )
+        self.trials = Trials(lambda: [one for one, _ in self._supervisor.progress()], context)
         self.replays = Replays(
             lambda: [one for one, _ in self._supervisor.progress()],
             context,

@@ -14,7 +14,9 @@ from gateway.server.dead_letters import DeadLetterRoutes
 from gateway.server.decisions import DecisionRoutes, Watched
 from gateway.server.replays import ReplayRoutes
 from gateway.server.topics import TopicRoutes
+from gateway.server.trials import TrialRoutes
 from gateway.settings import KafkaSettings
+from gateway.trial import Trials
 from tidegate.api.subscription import Subscription
 
 PREFIX = "/operations"
@@ -26,6 +28,11 @@ class Desk(Watched, Protocol):
     @property
     def dead_letters(self) -> DeadLetters:
         """What has failed and was kept."""
+        ...
+
+    @property
+    def trials(self) -> Trials:
+        """What one event can be tried with."""
         ...
 
     @property
@@ -73,6 +80,7 @@ class Operations:
     def _routes(self) -> Iterable[Routes]:
         """Return the routes, a group of them for each thing that can be asked."""
         yield DecisionRoutes(self._desk)
+        yield TrialRoutes(lambda: self._desk().trials)
         yield DeadLetterRoutes(lambda: self._desk().dead_letters)
         yield ReplayRoutes(lambda: self._desk().replays)
         yield TopicRoutes(lambda: self._desk().kafka)

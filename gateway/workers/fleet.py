@@ -30,6 +30,7 @@ from gateway.server.admin import Admin, Notes, nothing
 from gateway.settings import KafkaSettings, Settings
 from gateway.stores.memory import MemoryLedger
 from gateway.stores.sqlite import SqliteLedger
+from gateway.trial import Trials
 from gateway.workers.accounts import Accounts
 from gateway.workers.inquiries import Inquiries
 from gateway.workers.listeners import Place, found, listening
@@ -81,6 +82,7 @@ class Fleet:
         self._standing = Standing()
         context = Context(settings, secrets, MemoryLedger(), Shared(), RouteTable(), self.endpoints)
         self.dead_letters = DeadLetters(lambda: self._wanted, context)
+        self.trials = Trials(lambda: self._wanted, context)
         self.replays = Replays(lambda: self._wanted, context, self.dead_letters, self.decisions)
         self._admin = Admin(self, extend_admin)
 
