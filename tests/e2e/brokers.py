@@ -89,10 +89,13 @@ async def main(count):
         "kinesis", region_name={REGION!r}, endpoint_url="http://kinesis:4568", **{KEYS!r}
     )
     async with client as stream:
-        for number in range(count):
-            key = str(number % 7)
-            await stream.put_record(StreamName="orders", PartitionKey=key, Data=str(number))
-            await asyncio.sleep(0.01)
+        for first in range(0, count, 7):
+            # One of each key: the records of one call have no order.
+            numbers = range(first, min(first + 7, count))
+            records = [dict(PartitionKey=str(n % 7), Data=str(n)) for n in numbers]
+            answer = await stream.put_records(StreamName="orders", Records=records)
+            assert not answer["FailedRecordCount"], answer
+            await asyncio.sleep(0.07)
 
 asyncio.run(main(int(sys.argv[1])))
 """

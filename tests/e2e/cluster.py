@@ -22,6 +22,9 @@ import yaml
 from runtimes.catalog import RUNTIMES
 
 HOME = "tidegate"
+GATEWAY = "app.kubernetes.io/name=tidegate-gateway"
+"""Selects the pods of the gateway."""
+
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("tidegate")
 PATIENCE = 300.0
@@ -111,6 +114,17 @@ class Cluster:
         """Wait until a pod that runs once has done what it was made for."""
         words = ("--for=jsonpath={.status.phase}=Succeeded", f"--timeout={PATIENCE:.0f}s")
         self.kubectl("wait", f"pod/{pod}", *words)
+
+    def replace_gateway(self) -> None:
+        """Roll the gateway out anew, and return when the one of before has ended."""
+        name = "deployment/tidegate-gateway"
+        self.kubectl("rollout", "restart", name, namespace=HOME)
+        self.kubectl("rollout", "status", name, f"--timeout={PATIENCE:.0f}s", namespace=HOME)
+        pods = ("get", "pods", "--selector", GATEWAY, "--output", "name")
+        eventually(
+            lambda: len(self.kubectl(*pods, namespace=HOME).split()) == 1,
+            "the gateway of before does not end",
+        )
 
     def refusal(self, *objects: Object) -> str:
         """Return what kubectl says when the cluster takes none of the objects."""

@@ -8,10 +8,9 @@ from collections.abc import Iterable
 import pytest
 
 from tests.e2e.brokers import KEYS, kafka, kinesis, publisher
-from tests.e2e.cluster import HOME, Cluster, Object, eventually, example
+from tests.e2e.cluster import GATEWAY, HOME, Cluster, Object, eventually, example
 
-GATEWAY = "app.kubernetes.io/name=tidegate-gateway"
-COUNT = 2000
+COUNT = 1000
 
 pytestmark = pytest.mark.timeout(1800)
 

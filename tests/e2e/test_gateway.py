@@ -6,12 +6,10 @@ import pytest
 
 from tests.e2e.brokers import nats
 from tests.e2e.callers import callers
-from tests.e2e.cluster import HOME, Cluster, Object, eventually
+from tests.e2e.cluster import GATEWAY, HOME, Cluster, Object, eventually
 from tests.e2e.objects import function, pod, trigger
 
 pytestmark = pytest.mark.timeout(1800)
-
-GATEWAY = "app.kubernetes.io/name=tidegate-gateway"
 
 
 def test_a_new_version_of_the_gateway_loses_no_call(cluster: Cluster) -> None:
@@ -21,14 +19,7 @@ def test_a_new_version_of_the_gateway_loses_no_call(cluster: Cluster) -> None:
     cluster.wait("function/present", "Ready")
     cluster.wait("httptrigger/present", "Ready")
     with callers(cluster, f"tidegate-gateway.{HOME}.svc", "/present") as calls:
-        cluster.kubectl("rollout", "restart", "deployment/tidegate-gateway", namespace=HOME)
-        status = ("rollout", "status", "deployment/tidegate-gateway", "--timeout=300s")
-        cluster.kubectl(*status, namespace=HOME)
-        names = ("get", "pods", "--selector", GATEWAY, "--output", "name")
-        eventually(
-            lambda: len(cluster.kubectl(*names, namespace=HOME).split()) == 1,
-            "the gateway of before does not end",
-        )
+        cluster.replace_gateway()
     assert (calls.failed, calls.closed, calls.sent > 100) == ([], 0, True)
 
 

@@ -55,7 +55,7 @@ def traefik(cluster: Cluster, image: str) -> Iterator[None]:
     """
     definitions = [*gateway_definitions(), _reference("kubernetes-crd-definition-v1")]
     _define(cluster, definitions)
-    made = [*_accounts(), *_classes(), _deployment(image)]
+    made = [*_accounts(), *_classes(), _deployment(image), _service()]
     try:
         text = yaml.safe_dump_all(made)
         cluster.kubectl("apply", "--filename", "-", stdin=text, namespace=HOME)
@@ -132,6 +132,11 @@ def _deployment(image: str) -> Object:
     template = {"metadata": {"labels": labels}, "spec": spec}
     made = {"selector": {"matchLabels": labels}, "template": template}
     return _object("apps/v1", "Deployment", "traefik", HOME, spec=made)
+
+
+def _service() -> Object:
+    spec = {"selector": {"app": "traefik"}, "ports": [{"port": 8080, "targetPort": PORT}]}
+    return _object("v1", "Service", "traefik", HOME, spec=spec)
 
 
 def _object(api: str, kind: str, name: str, namespace: str = "", **fields: Any) -> Object:
