@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -35,6 +34,7 @@ from tests.kube.every_object import (
     replace_function,
     triggers,
 )
+from tests.support.background import background
 from tests.support.cluster import Stage, slice_of, starting_replica
 from tests.support.controllers import (
     ELECTION,
@@ -53,11 +53,7 @@ from tidegate.kube.client import KubeClient, connected
 from tidegate.kube.objects import Object, ObjectKey
 from tidegate.kube.resources import ENDPOINT_SLICES
 
-pytestmark = [
-    pytest.mark.timeout(240),
-    # Of a TLS connection whose opening is cancelled in its first moment asyncio knows nothing more.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.timeout(240)
 
 BASE = Path(__file__).parents[2] / "manifests" / "base"
 STRICT = "--enable-admission-plugins=OwnerReferencesPermissionEnforcement"
@@ -282,14 +278,9 @@ async def test_a_controller_names_the_right_that_it_lacks(
     await client.apply(ENDPOINT_SLICES, slice_of(home, "tidegate-gateway", 8080))
     await Stage(client).apply(grown_function(there), *triggers(there))
     async with controllers(access, settings, surroundings(CONTROLLERS)) as app:
-        using = asyncio.create_task(_use_all(client, app, there), name="user of a test")
-        try:
+        async with background(_use_all(client, app, there), "user of a test") as using:
             await until(lambda: missed.is_named(caplog) or using.done(), PATIENCE)
             await until(lambda: missed.is_named(caplog), PATIENCE / 4)
-        finally:
-            using.cancel()
-            with suppress(asyncio.CancelledError):
-                await using
         await until(lambda: not any("not listed" in one for one in app.waits_for()), PATIENCE)
 
 

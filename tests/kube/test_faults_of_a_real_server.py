@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import pytest
 
 from tests.fakes.kube_cluster import config_map, new_namespace
 from tests.fakes.kube_server import KubeServer
 from tests.kube.replicas import Stage, replica_of
+from tests.support.background import background
 from tests.support.waiting import until
 from tidegate.kube.client import KubeClient, connected
 from tidegate.kube.objects import ObjectKey
@@ -31,15 +32,10 @@ async def _reflecting(server: KubeServer) -> AsyncIterator[Reflector]:
     settings = ClientSettings(timeout=3, silence=2)
     async with connected(server.access(), settings) as client:
         reflector = Reflector(client, Selection(CONFIG_MAPS, labels="watched=yes"), QUICK)
-        task = asyncio.create_task(reflector.run(), name="reflector of a test")
-        async with asyncio.timeout(PATIENCE):
-            await reflector.synced.wait()
-        try:
+        async with background(reflector.run(), "reflector of a test"):
+            async with asyncio.timeout(PATIENCE):
+                await reflector.synced.wait()
             yield reflector
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
 
 async def _make(client: KubeClient, namespace: str, name: str) -> None:

@@ -173,14 +173,19 @@ async def test_nothing_is_lost_while_the_api_server_is_away(
             assert len(pod.seen) == 20
 
 
+async def schedule_yearly(client: KubeClient, namespace: str, names: set[str]) -> None:
+    """Make triggers that need a replica and do not fire."""
+    spec = {"schedule": "0 0 1 1 *", "function-name": "hello"}
+    triggers = (custom("CronJobTrigger", namespace, name, spec) for name in names)
+    await Stage(client).apply(*triggers)
+
+
 async def test_the_triggers_of_a_killed_replica_move(
     defined: KubeServer, admitting: KubeClient, tmp_path: Path
 ) -> None:
-    namespace, stage = await new_namespace(admitting), Stage(admitting)
+    namespace, names = await new_namespace(admitting), {f"tick-{number}" for number in range(10)}
     kubeconfig = await asyncio.to_thread(defined.kubeconfig, tmp_path / "config")
-    spec = {"schedule": "0 0 1 1 *", "function-name": "hello"}
-    names = {f"tick-{number}" for number in range(10)}
-    await stage.apply(*(custom("CronJobTrigger", namespace, name, spec) for name in names))
+    await schedule_yearly(admitting, namespace, names)
     async with (
         replica_process(kubeconfig, namespace, "one") as one,
         replica_process(kubeconfig, namespace, "two") as two,
@@ -219,11 +224,9 @@ async def test_each_tick_fires_once_while_replicas_come_and_go(
 async def test_the_workers_of_a_replica_write_its_records(
     defined: KubeServer, admitting: KubeClient, tmp_path: Path
 ) -> None:
-    namespace, stage = await new_namespace(admitting), Stage(admitting)
+    namespace, names = await new_namespace(admitting), {f"tick-{number}" for number in range(4)}
     kubeconfig = await asyncio.to_thread(defined.kubeconfig, tmp_path / "config")
-    spec = {"schedule": "0 0 1 1 *", "function-name": "hello"}
-    names = {f"tick-{number}" for number in range(4)}
-    await stage.apply(*(custom("CronJobTrigger", namespace, name, spec) for name in names))
+    await schedule_yearly(admitting, namespace, names)
     async with replica_process(kubeconfig, namespace, "one", "--workers", "2") as one:
         await one.until_runs(names)
         (holder,) = set(await holders(admitting, namespace))

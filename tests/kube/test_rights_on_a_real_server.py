@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
-
 import pytest
 
 from tests.fakes.kube_cluster import config_map, new_namespace
 from tests.fakes.kube_server import KubeServer
 from tests.kube.accounts import account_token
+from tests.support.background import background
 from tests.support.waiting import until
 from tidegate.kube.client import KubeClient, connected
 from tidegate.kube.errors import Forbidden
@@ -66,10 +64,7 @@ async def test_one_secret_can_be_watched_without_a_right_to_the_others(
             await reader.list(Selection(SECRETS, namespace))
         selection = Selection(SECRETS, namespace, fields="metadata.name=mine")
         reflector = Reflector(reader, selection)
-        task = asyncio.create_task(reflector.run(), name="reflector of one Secret")
-        for name in ("mine", "another"):
-            await client.create(SECRETS, {"metadata": {"namespace": namespace, "name": name}})
-        await until(lambda: set(reflector.store) == {ObjectKey(namespace, "mine")}, 30)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        async with background(reflector.run(), "reflector of one Secret"):
+            for name in ("mine", "another"):
+                await client.create(SECRETS, {"metadata": {"namespace": namespace, "name": name}})
+            await until(lambda: set(reflector.store) == {ObjectKey(namespace, "mine")}, 30)

@@ -20,6 +20,7 @@ from controllers.triggers import trigger_controllers
 from tests.fakes.kube_cluster import new_namespace
 from tests.fakes.kube_server import KubeServer
 from tests.fakes.nats_server import NatsServer
+from tests.support.background import background
 from tests.support.cluster import Replica, replica_of
 from tests.support.controllers import (
     ELECTION,
@@ -143,13 +144,8 @@ async def rolled_out(client: KubeClient) -> AsyncIterator[None]:
                     await roll_out(client, key_of(one))
             await asyncio.sleep(0.5)
 
-    task = asyncio.create_task(play(), name="nodes of a test")
-    try:
+    async with background(play(), "nodes of a test"):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 @asynccontextmanager

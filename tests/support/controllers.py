@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from controllers.app import ControllerApp, Surroundings
@@ -17,6 +17,7 @@ from controllers.settings import (
     ControllerSettings,
     LeaseSettings,
 )
+from tests.support.background import background
 from tests.support.waiting import until
 from tidegate.kube.access import Access
 from tidegate.kube.client import KubeClient
@@ -61,13 +62,8 @@ async def controllers(
 ) -> AsyncIterator[ControllerApp]:
     """A replica for the length of the block."""
     app = ControllerApp(settings, access, around or surroundings())
-    task = asyncio.create_task(app.run(), name="controllers of a test")
-    try:
+    async with background(app.run(), "controllers of a test"):
         yield app
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 def function_object(namespace: str, name: str = "hello", **spec: Any) -> Object:
@@ -191,10 +187,5 @@ async def changing(client: KubeClient, key: ObjectKey) -> AsyncIterator[None]:
             await client.patch(FUNCTIONS, key, {"spec": {"timeout": str(number)}})
             await asyncio.sleep(0.05)
 
-    task = asyncio.create_task(change(), name="user of a test")
-    try:
+    async with background(change(), "user of a test"):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

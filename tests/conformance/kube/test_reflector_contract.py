@@ -15,6 +15,7 @@ from tests.fakes.kube_cluster import Cluster, client_of, config_map
 from tests.fakes.kube_proxy import Fault, KubeProxy
 from tests.fakes.kube_server import STRANGER
 from tests.lanes import NOTE
+from tests.support.background import background
 from tests.support.waiting import until
 from tidegate.kube.client import KubeClient, connected
 from tidegate.kube.errors import NotFound
@@ -96,13 +97,8 @@ async def reflecting(
         reflector = Reflector(own, Selection(CONFIG_MAPS, namespace), QUICK)
         follower = Follower()
         reflector.subscribe(follower)
-        task = asyncio.create_task(reflector.run(), name="reflector of a test")
-        try:
+        async with background(reflector.run(), "reflector of a test"):
             yield Scene(cluster, client, namespace, proxy, reflector, follower)
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
 
 @pytest.fixture
@@ -259,11 +255,8 @@ async def test_without_the_right_to_list_it_says_so_once_and_goes_on(
 ) -> None:
     async with client_of(cluster, STRANGER) as stranger:
         reflector = Reflector(stranger, Selection(CONFIG_MAPS), QUICK)
-        task = asyncio.create_task(reflector.run(), name="reflector of a stranger")
-        await until(lambda: reflector.counts.failures >= 3, PATIENCE)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        async with background(reflector.run(), "reflector of a stranger"):
+            await until(lambda: reflector.counts.failures >= 3, PATIENCE)
     assert not reflector.synced.is_set()
     errors = [one for one in caplog.records if one.levelno == logging.ERROR]
     assert len(errors) == 1
@@ -273,12 +266,9 @@ async def test_without_the_right_to_list_it_says_so_once_and_goes_on(
 async def test_a_resource_that_is_not_installed_is_waited_for(client: KubeClient) -> None:
     widgets = Resource("tests.example.com", "v1", "gadgets", "Gadget")
     reflector = Reflector(client, Selection(widgets), QUICK)
-    task = asyncio.create_task(reflector.run(), name="reflector of gadgets")
-    await until(lambda: reflector.counts.failures >= 2, PATIENCE)
-    assert "install its definition" in str(reflector.trouble)
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    async with background(reflector.run(), "reflector of gadgets"):
+        await until(lambda: reflector.counts.failures >= 2, PATIENCE)
+        assert "install its definition" in str(reflector.trouble)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from controllers.report import Report, Row, TriggerName, reports, rows_of
 from controllers.reports import GatewayReports
 from controllers.settings import ReportSettings
+from tests.support.background import background
 from tests.support.waiting import until
 from tidegate.kube.objects import ObjectKey
 
@@ -119,13 +119,8 @@ async def asking(reports: GatewayReports) -> AsyncIterator[list[TriggerName]]:
     """Poll for the length of the block; yield whom it tells about."""
     told: list[TriggerName] = []
     reports.subscribe(told.append, lambda: None)
-    task = asyncio.create_task(reports.run(), name="reports of a test")
-    try:
+    async with background(reports.run(), "reports of a test"):
         yield told
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def polls(one: Gateway, count: int) -> None:
