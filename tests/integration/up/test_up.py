@@ -64,7 +64,7 @@ async def test_the_tables_name_functions_triggers_and_urls(shared_up: Up) -> Non
 @pytest.mark.asyncio(loop_scope="module")
 async def test_lists_are_read_by_programs(shared_up: Up) -> None:
     (one,) = json.loads((await shared_up.command("function", "list", "-o", "json")).out)
-    assert (one["name"], one["ready"], one["state"]) == ("hello", 1, "ready")
+    assert (one["metadata"]["name"], one["status"]["readyReplicas"]) == ("hello", 1)
     (row,) = json.loads((await shared_up.command("trigger", "list", "-o", "json")).out)
     assert (row["trigger"], row["state"], row["received"], row["drift"]) == ("web", "Running", 0, 0)
     assert "kind: HTTPTrigger" in (await shared_up.command("trigger", "ls", "-o", "yaml")).out

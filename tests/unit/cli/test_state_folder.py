@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.cli.client import ControlClient
 from tidegate.cli.errors import CommandError, ExitCode
+from tidegate.cli.place.kinds import FUNCTIONS
+from tidegate.cli.place.open import run
+from tidegate.cli.place.target import Target
 from tidegate.cli.state import Contact, StateDir
+from tidegate.kube.selection import Selection
 
 CONTACT = Contact(1, "http://127.0.0.1:1", "http://127.0.0.1:2", "", "secret")
 
@@ -62,7 +65,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
 def test_a_process_that_is_gone_is_not_running(tmp_path: Path) -> None:
     StateDir(tmp_path).publish(CONTACT)
     with pytest.raises(CommandError) as caught:
-        ControlClient.find(tmp_path).read("/functions")
+        run(Target(state=tmp_path), lambda place: place.objects.list(Selection(FUNCTIONS)))
     assert caught.value.code is ExitCode.UNREACHABLE
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from tidegate.cli.client import ERROR_HEADER, function_path
+from tidegate.cli.control_api import ERROR_HEADER, function_path
 from tidegate.cli.place.place import METRICS_TIMEOUT, FunctionCall
 from tidegate.cli.state import Contact
 from tidegate.kube.access import Access, StaticToken

@@ -7,18 +7,19 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tidegate.cli.errors import CommandError, ExitCode
-from tidegate.cli.place.cluster import ClusterPlace
-from tidegate.cli.place.laptop import LaptopPlace, laptop_access
 from tidegate.cli.place.place import Place
 from tidegate.cli.place.target import Target
 from tidegate.cli.state import StateDir, not_running
 from tidegate.kube.access import Access
 from tidegate.kube.client import connected
 from tidegate.kube.errors import AccessError, Invalid, KubeError, NotFound, Unavailable
-from tidegate.kube.kubeconfig import kubeconfig_path
+
+if TYPE_CHECKING:
+    from tidegate.cli.place.cluster import ClusterPlace
+    from tidegate.cli.place.laptop import LaptopPlace
 
 DEFAULT_STATE = Path(".tidegate")
 
@@ -63,6 +64,8 @@ async def opened(target: Target) -> AsyncIterator[Place]:
 
 @asynccontextmanager
 async def _laptop(target: Target, folder: Path) -> AsyncIterator[LaptopPlace]:
+    from tidegate.cli.place.laptop import LaptopPlace, laptop_access
+
     state = await asyncio.to_thread(StateDir, folder)
     contact = await asyncio.to_thread(state.contact)
     async with connected(laptop_access(contact)) as client:
@@ -78,6 +81,7 @@ async def _laptop(target: Target, folder: Path) -> AsyncIterator[LaptopPlace]:
 @asynccontextmanager
 async def _cluster(target: Target) -> AsyncIterator[ClusterPlace]:
     from tidegate.cli.cluster.access import cluster_access
+    from tidegate.cli.place.cluster import ClusterPlace
 
     access = await _reached(target, cluster_access)
     async with connected(access) as client:
@@ -89,6 +93,8 @@ async def _cluster(target: Target) -> AsyncIterator[ClusterPlace]:
 async def _reached(
     target: Target, cluster_access: Callable[[Path | None, str], Awaitable[Access]]
 ) -> Access:
+    from tidegate.kube.kubeconfig import kubeconfig_path
+
     named = bool(target.context) or target.kubeconfig is not None
     try:
         return await cluster_access(target.kubeconfig, target.context)

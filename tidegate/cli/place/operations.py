@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from tidegate.cli.client import ERROR_HEADER
+from tidegate.cli.control_api import ERROR_HEADER
 from tidegate.cli.place.place import GatewayAdmin
 from tidegate.kube.errors import Denied, Invalid, KubeError, NotFound, Unavailable
 from tidegate.kube.proxy import Answer

@@ -15,7 +15,7 @@ from aiohttp import web
 from controllers.desired.local import FunctionKey
 from controllers.local.functions import UnknownFunction
 from controllers.local.logs import LogLine
-from tidegate.cli.client import ERROR_HEADER
+from tidegate.cli.control_api import ERROR_HEADER
 from tidegate.cli.names import unknown
 
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
