@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from controllers.admin import Admin
+from controllers.admin_token import AdminToken
 from controllers.config_place import config_place, home_of
 from controllers.config_watch import ConfigWatch
 from controllers.core.controller import Controller
@@ -164,6 +165,11 @@ class ControllerApp:
             now=now,
         )
 
+    def _gateways(self) -> str:
+        """Return the namespace in which the gateways are."""
+        settings = self._settings
+        return settings.gateway.namespace or settings.lease.namespace or self._access.namespace
+
     def _namespace(self) -> str:
         return self._settings.functions_namespace or self._config.current.functions_namespace
 
@@ -189,7 +195,10 @@ class ControllerApp:
 
     async def _lead(self) -> None:
         """Run every controller, each as soon as it knows what there is."""
+        assert self._client is not None
+        token = AdminToken(self._client, self._gateways())
         async with asyncio.TaskGroup() as group:
+            group.create_task(token.keep(), name="token of operators")
             for one in self._registrations:
                 group.create_task(self._run(one), name=f"{one.name} controller")
                 if one.beside is not None:

@@ -12,6 +12,7 @@ import yaml
 from click import Command
 from typer.testing import CliRunner
 
+from controllers.admin_token import KEY, NAME
 from gateway.cluster.settings import ClusterSettings
 from gateway.settings import AdminSettings, HttpSettings, LifecycleSettings
 from tests.unit.manifests.objects import (
@@ -61,7 +62,21 @@ def test_a_pod_is_bounded_and_its_health_is_asked_for(overlay: Overlay, componen
         "readiness": "/readyz",
     }
     assert {probe["port"] for probe in asked.values()} <= ports(one).keys()
-    assert all("sizeLimit" in volume["emptyDir"] for volume in _volumes(overlay, component))
+    scratch = [one["emptyDir"] for one in _volumes(overlay, component) if "emptyDir" in one]
+    assert scratch and all("sizeLimit" in one for one in scratch)
+
+
+@EVERY
+def test_a_gateway_starts_without_the_token_of_operators_and_takes_it_up_later(
+    overlay: Overlay,
+) -> None:
+    one = container(installation(overlay), "gateway")
+    (mount,) = (each for each in one["volumeMounts"] if each["name"] == "admin")
+    assert f"{mount['mountPath']}/{KEY}" == AdminSettings().token_file
+    assert mount["readOnly"] is True
+    assert "subPath" not in mount, "what is mounted so is never renewed"
+    (volume,) = (each for each in _volumes(overlay, "gateway") if each["name"] == "admin")
+    assert (volume["secret"]["secretName"], volume["secret"]["optional"]) == (NAME, True)
 
 
 def _volumes(overlay: Overlay, component: str) -> list[Object]:
@@ -183,7 +198,9 @@ def test_no_right_is_a_wildcard_and_nobody_writes_secrets_or_rights(overlay: Ove
         for one in _granted(installation(overlay), component):
             assert "*" not in (one.group, one.resource, one.verb)
             assert one.group != "rbac.authorization.k8s.io"
-            if one.resource == "secrets":
+            if one.resource == "secrets" and component == "controller":
+                assert (one.verb, one.namespace) == ("create", HOME)
+            elif one.resource == "secrets":
                 assert component == "gateway"
                 assert one.verb in ("list", "watch")
 
