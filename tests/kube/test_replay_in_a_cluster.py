@@ -185,7 +185,8 @@ async def test_a_replay_on_a_cluster_runs_in_one_replica(cluster: Cluster) -> No
     assert answer.code == 0, answer.err
     report = json.loads(answer.out)
     assert (report["namespace"], report["delivered"]) == (cluster.namespace, 5)
-    assert report["functions"][0]["differing"] == 5, "they were refused when they were live"
+    (row,) = report["functions"]
+    assert row["differing"] == row["compared"] <= 5, "what was refused live was taken now"
     unknown = await cluster.command("trigger", "replay", "order", "--from", "1h")
     assert (unknown.code, "did you mean orders?" in unknown.err) == (2, True)
 
