@@ -6,10 +6,13 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from tests.unit.cli.manifests import function
@@ -19,14 +22,13 @@ from tidegate.cli.app import app, run
 from tidegate.cli.errors import CommandError
 from tidegate.cli.publish import headers_from
 
-VERBS = (
-    (), ("up",), ("function",), ("function", "call"), ("function", "list"), ("function", "logs"),
-    ("function", "init"), ("function", "test"), ("runtime",), ("runtime", "list"),
-    ("dlq",), ("dlq", "list"), ("dlq", "show"), ("dlq", "redrive"), ("dlq", "purge"),
-    ("trigger",), ("trigger", "list"), ("publish",), ("publish", "nats"), ("validate",),
-    ("cron",), ("cron", "next"), ("completion",), ("version",), ("install",), ("check",),
-    ("gateway",), ("controller",),
-)  # fmt: skip
+
+def every_verb(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield what to type for each group and each verb, hidden ones too."""
+    verb = get_command(app) if group is None else group
+    yield path
+    for name, one in getattr(verb, "commands", {}).items():
+        yield from every_verb(one, (*path, name))
 
 
 def invoke(*arguments: str) -> Result:
@@ -70,7 +72,7 @@ def test_a_wrong_schedule_ends_with_2_and_a_sentence(
     assert captured.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", list(every_verb()), ids=" ".join)
 def test_help_fits_80_columns(verb: tuple[str, ...]) -> None:
     result = invoke(*verb, "--help")
     assert result.exit_code == 0
