@@ -13,7 +13,7 @@ from tidegate.api.check import Known
 from tidegate.cli.errors import CommandError
 from tidegate.cli.up import files
 from tidegate.cli.up.manifests import Manifests, Reading
-from tidegate.cli.up.process import differences
+from tidegate.cli.up.telling import differences
 from tidegate.cli.up.watch import concerns
 
 

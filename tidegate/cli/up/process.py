@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +37,6 @@ from gateway.workers.fleet import Fleet
 from gateway.workers.settings import FleetSettings
 from tidegate.api.function import DEFAULT_TIMEOUT, Function
 from tidegate.api.metadata import Resource
-from tidegate.api.problem import Problem, Severity
 from tidegate.api.subscriptions import subscriptions
 from tidegate.cli.errors import CommandError
 from tidegate.cli.state import Contact, StateDir
@@ -55,6 +54,7 @@ from tidegate.cli.up.options import UpOptions
 from tidegate.cli.up.pauses import Pauses
 from tidegate.cli.up.secrets import FileSecrets
 from tidegate.cli.up.statuses import function_status, trigger_status
+from tidegate.cli.up.telling import tell
 from tidegate.kube.objects import Object
 
 logger = logging.getLogger(__name__)
@@ -235,7 +235,7 @@ class Laptop:
 
     def _apply(self, reading: Reading) -> None:
         """Make the files' objects the ones that run, and say what changed and what is wrong."""
-        self._tell(reading)
+        tell(self._reading, reading)
         self._mended |= changed_functions(self._resources, reading.resources)
         self._reading, self._resources = reading, self._pauses.applied(reading.resources)
         self._secrets.replace(reading.resources)
@@ -245,22 +245,6 @@ class Laptop:
         self._gateway.apply(wanted)
         self._balance.note(self._gateway.subscriptions())
         self._news.ring()
-
-    def _tell(self, reading: Reading) -> None:
-        before = self._reading
-        known = before.problems if before is not None else ()
-        for problem in reading.problems:
-            if problem not in known:
-                _log_problem(problem)
-        if before is None:
-            return
-        for name in reading.kept:
-            if name not in before.kept:
-                logger.warning("%s: goes on as it was before it broke", name)
-        for sentence in differences(before.resources, reading.resources):
-            logger.info("%s", sentence)
-        if known and not reading.problems:
-            logger.info("all manifests are right again")
 
     def _each_function(self) -> list[Function]:
         return [one for one in self._resources if isinstance(one, Function)]
@@ -396,21 +380,6 @@ def _gateway(
     if workers == 1:
         return Gateway(settings, secrets, SqliteLedger(ledger), extend_admin)
     return Fleet(settings, secrets, FleetSettings(workers, ledger), extend_admin)
-
-
-def differences(before: Iterable[Resource], after: Iterable[Resource]) -> list[str]:
-    """Say which objects came, changed and went."""
-    old, new = ({str(one): one for one in each} for each in (before, after))
-    return [
-        *(f"{name}: added" for name in new if name not in old),
-        *(f"{name}: changed" for name in new if name in old and new[name] != old[name]),
-        *(f"{name}: removed" for name in old if name not in new),
-    ]
-
-
-def _log_problem(problem: Problem) -> None:
-    level = logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING
-    logger.log(level, "%s", problem)
 
 
 def _in_url(host: str) -> str:
