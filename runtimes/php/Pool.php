@@ -17,16 +17,7 @@ final class Pool
     /** Deadlines are swept this often while there are calls: exact enough, and free per call. */
     private const TICK = 0.02;
 
-    /** A call that has waited so long is worth another process; short bursts are not. */
-    private const GROW_AFTER = 0.02;
-
-    /** Workers beyond the first are stopped after being idle so long. */
-    private const IDLE_LIFE = 60.0;
-
-    private const LONGEST_RESPAWN_DELAY = 10.0;
-
-    /** @var list<WorkerLink> */
-    private array $links = [];
+    private readonly Workers $workers;
 
     /** @var list<Call> */
     private array $waiting = [];
@@ -35,8 +26,6 @@ final class Pool
     private bool $closing = false;
     private bool $ticking = false;
     private bool $trimming = false;
-    private float $respawnAt = 0.0;
-    private float $respawnDelay = 0.1;
 
     /** The front is told by `loaded`, `loadFailed` and `eased`. */
     public function __construct(
@@ -45,12 +34,13 @@ final class Pool
         private readonly Reactor $reactor,
         private readonly Metrics $metrics,
     ) {
+        $this->workers = new Workers($settings->concurrency, $reactor, $this->hear(...));
     }
 
     /** Start a worker; throws StartFailure. */
     public function add(): void
     {
-        $this->links[] = new WorkerLink(WorkerProcess::start(), $this->reactor, $this->hear(...));
+        $this->workers->add();
     }
 
     /** Whether a call would be run now or soon. */
@@ -63,19 +53,19 @@ final class Pool
     public function unfinished(): int
     {
         $unanswered = fn (WorkerLink $link) => $link->call !== null && !$link->call->settled;
-        return count($this->waiting) + count(array_filter($this->links, $unanswered));
+        return count($this->waiting) + $this->workers->count($unanswered);
     }
 
     /** Whether no call is waiting or running. */
     public function isIdle(): bool
     {
-        return !$this->waiting && !$this->first(fn (WorkerLink $link) => $link->call !== null);
+        return !$this->waiting && !$this->workers->count(fn (WorkerLink $link) => $link->call !== null);
     }
 
     /** Whether every worker is gone. */
     public function isEmpty(): bool
     {
-        return !$this->links;
+        return !$this->workers->all();
     }
 
     /** Run the call, or throw Unavailable. */
@@ -87,7 +77,7 @@ final class Pool
         if ($call->deadline <= $call->received) {
             throw new Unavailable("the call's deadline had passed when it came");
         }
-        if (count($this->waiting) >= $this->settings->queue && !$this->freeLink()) {
+        if (count($this->waiting) >= $this->settings->queue && !$this->workers->free()) {
             throw new Unavailable('the function is busy and its queue is full');
         }
         $this->waiting[] = $call;
@@ -104,7 +94,7 @@ final class Pool
     /** The call's client has taken a chunk. */
     public function more(Call $call): void
     {
-        $this->linkOf($call)?->more();
+        $this->workers->running($call)?->more();
     }
 
     /**
@@ -124,12 +114,9 @@ final class Pool
     /** Some process has ended: settle what it ran, and replace it where needed. */
     public function reap(): void
     {
-        foreach ($this->links as $link) {
-            if ($link->process->reap()) {
-                $this->links = array_values(array_filter($this->links, fn ($one) => $one !== $link));
-                $link->hearOut();
-                $this->bury($link);
-            }
+        foreach ($this->workers->ended() as $link) {
+            $link->hearOut();
+            $this->bury($link);
         }
         $this->assign();
         $this->front->eased();
@@ -140,7 +127,7 @@ final class Pool
     public function close(): void
     {
         $this->closing = true;
-        foreach ($this->links as $link) {
+        foreach ($this->workers->all() as $link) {
             if ($link->isFree()) {
                 $link->stop();
             } elseif (!$link->isRetiring()) {
@@ -166,7 +153,7 @@ final class Pool
     private function welcome(WorkerLink $link): void
     {
         $link->welcome();
-        $this->respawnDelay = 0.1;
+        $this->workers->succeeded();
         if (!$this->loaded) {
             $this->loaded = true;
             $this->front->loaded();
@@ -231,29 +218,9 @@ final class Pool
     /** Give waiting calls to workers that are free: the first ones, so that others can be stopped. */
     private function assign(): void
     {
-        while ($this->waiting && ($link = $this->freeLink())) {
+        while ($this->waiting && ($link = $this->workers->free())) {
             $link->begin(array_shift($this->waiting));
         }
-    }
-
-    private function freeLink(): ?WorkerLink
-    {
-        return $this->first(fn (WorkerLink $link) => $link->isFree());
-    }
-
-    private function linkOf(Call $call): ?WorkerLink
-    {
-        return $this->first(fn (WorkerLink $link) => $link->call === $call);
-    }
-
-    private function first(\Closure $holds): ?WorkerLink
-    {
-        foreach ($this->links as $link) {
-            if ($holds($link)) {
-                return $link;
-            }
-        }
-        return null;
     }
 
     /** Keep the sweep going while anything has a time limit. */
@@ -264,16 +231,11 @@ final class Pool
         }
         // Running, starting or retiring.
         $limited = fn (WorkerLink $link) => $link->call !== null || !$link->isReady();
-        if ($this->waiting || $this->first($limited) || $this->isLacking()) {
+        $lacking = $this->isReady() && $this->workers->areLacking();
+        if ($this->waiting || $lacking || $this->workers->count($limited)) {
             $this->ticking = true;
             $this->reactor->after(self::TICK, $this->tick(...));
         }
-    }
-
-    /** Whether there is no worker to take a call. */
-    private function isLacking(): bool
-    {
-        return $this->isReady() && !$this->first(fn (WorkerLink $link) => !$link->isRetiring());
     }
 
     private function tick(): void
@@ -281,7 +243,7 @@ final class Pool
         $this->ticking = false;
         $now = $this->reactor->now();
         $this->expireWaiting($now);
-        foreach ($this->links as $link) {
+        foreach ($this->workers->all() as $link) {
             if ($link->call !== null && !$link->call->settled && $now >= $link->call->deadline) {
                 $this->expire($link->call);
             }
@@ -289,8 +251,8 @@ final class Pool
         }
         $this->grow($now);
         $this->watch();
-        if (!$this->ticking && count($this->links) > 1) {
-            $this->trimLater(self::IDLE_LIFE);
+        if (!$this->ticking && count($this->workers->all()) > 1) {
+            $this->trimLater(Workers::IDLE_LIFE);
         }
     }
 
@@ -321,7 +283,7 @@ final class Pool
 
     private function interrupt(Call $call): void
     {
-        $this->linkOf($call)?->interrupt();
+        $this->workers->running($call)?->interrupt();
         $this->watch();
     }
 
@@ -340,7 +302,7 @@ final class Pool
             $this->front->tell("worker {$link->process->pid} $ending with $lost calls in flight");
         }
         if (!$link->isReady() && !$link->isRetiring()) {
-            $this->delayRespawn();
+            $this->workers->failed();
         }
         $link->endCall();
     }
@@ -355,33 +317,17 @@ final class Pool
         }
     }
 
-    /** A worker that dies before it is ready would be replaced for ever, and at once. */
-    private function delayRespawn(): void
-    {
-        $this->respawnAt = $this->reactor->now() + $this->respawnDelay;
-        $this->respawnDelay = min($this->respawnDelay * 2, self::LONGEST_RESPAWN_DELAY);
-    }
-
     /** Start workers: the one that must be there, and those that waiting calls need. */
     private function grow(float $now): void
     {
-        if (!$this->isReady() || $now < $this->respawnAt) {
+        if (!$this->isReady()) {
             return;
         }
-        $living = array_filter($this->links, fn (WorkerLink $link) => !$link->isRetiring());
-        $wanted = $living ? 0 : 1;
-        if ($this->waiting && $now - $this->waiting[0]->received > self::GROW_AFTER) {
-            $starting = count(array_filter($living, fn (WorkerLink $link) => !$link->isReady()));
-            $room = $this->settings->concurrency - count($living);
-            $wanted = max($wanted, min($room, count($this->waiting) - $starting));
-        }
+        $longest = $this->waiting ? $now - $this->waiting[0]->received : 0.0;
         try {
-            while ($wanted-- > 0) {
-                $this->add();
-            }
+            $this->workers->grow($now, count($this->waiting), $longest);
         } catch (StartFailure $error) {
             $this->front->tell("starting a worker: {$error->getMessage()}");
-            $this->delayRespawn();
         }
     }
 
@@ -393,22 +339,14 @@ final class Pool
         }
     }
 
-    /** Stop workers that have had nothing to do for long, but for the first. */
     private function trim(): void
     {
         $this->trimming = false;
         if ($this->closing) {
             return;
         }
-        $now = $this->reactor->now();
-        $idle = array_filter($this->links, fn (WorkerLink $link) => $link->isFree());
-        foreach (array_slice($idle, 1) as $link) {
-            if ($now - $link->idleSince >= self::IDLE_LIFE) {
-                $link->stop();
-            }
-        }
-        if (count($idle) > 1) {
-            $this->trimLater(self::IDLE_LIFE / 4);
+        if ($this->workers->trim()) {
+            $this->trimLater(Workers::IDLE_LIFE / 4);
         }
         $this->watch();
     }
