@@ -3,6 +3,8 @@
 `python -m benchmarks.runtimes [LANGUAGE…]` runs the contract suite's function `context` behind 16
 keep-alive connections of a client that shares the machine. A bare server is the least that answers
 HTTP in the language, on its standard library: a file of `benchmarks/bare`, which prints its port.
+`benchmarks/kubeless_like` has the design of Kubeless's own servers, as far as a call goes, on the
+libraries that it used: for the two languages whose server is its own and no proxy before another.
 """
 
 from __future__ import annotations
@@ -21,12 +23,19 @@ from pathlib import Path
 from benchmarks.python_runtime import cpu, load, processes
 from tests.conformance.runtimes.lanes import LANES, Lane
 from tests.conformance.runtimes.launcher import Launcher
+from tests.fakes.installed import NotToBeHad, node_package, python_package
 
 STARTS = 10
 CONNECTIONS = 16
 REQUESTS = 5_000
 ROUNDS = 3
+KUBELESS = "Kubeless's design"
+FEW = 500
+"""Requests to a server that may start a process for each."""
 BARE = Path(__file__).parent / "bare"
+KUBELESS_LIKE = Path(__file__).parent / "kubeless_like"
+LIBRARIES = ("bottle==0.13.4", "cheroot==11.1.2", "prometheus-client==0.22.1")
+"""Of the server for Python; those for Node.js are in package.json."""
 
 BARE_SERVERS: Mapping[str, tuple[str, ...]] = {
     "python": (sys.executable, str(BARE / "python.py")),
@@ -64,6 +73,31 @@ def bare(command: tuple[str, ...]) -> Iterator[tuple[int, int]]:
             process.kill()
 
 
+def kubeless_like(language: str) -> tuple[str, ...] | None:
+    """What starts a server of Kubeless's design, where there is one to compare with."""
+    try:
+        if language == "python":
+            python = python_package(*LIBRARIES) / "bin" / "python"
+            # By the path, the process that is forked finds the function once, and not each fork.
+            path = f"PYTHONPATH={KUBELESS_LIKE}"
+            return ("env", path, str(python), str(KUBELESS_LIKE / "python.py"))
+        if language == "nodejs":
+            modules = node_package(KUBELESS_LIKE) / "node_modules"
+            return ("env", f"NODE_PATH={modules}", "node", str(KUBELESS_LIKE / "nodejs.js"))
+    except NotToBeHad as error:
+        print(f"{language}: Kubeless's design is left out: {error}")
+    return None
+
+
+def others(language: str) -> dict[str, tuple[str, ...]]:
+    """What starts the servers that a language's is measured beside, by what they are called."""
+    commands = {
+        "bare server": BARE_SERVERS.get(language),
+        KUBELESS: kubeless_like(language),
+    }
+    return {name: command for name, command in commands.items() if command is not None}
+
+
 def memory(pid: int) -> float:
     """MiB of all of a server's processes, shared pages counted once (PSS)."""
     kib = 0
@@ -83,12 +117,12 @@ def start_seconds(launcher: Launcher) -> float:
         return time.perf_counter() - begun
 
 
-def pace(pid: int, port: int) -> Pace:
+def pace(pid: int, port: int, requests: int = REQUESTS) -> Pace:
     """That of a server that is warm."""
-    asyncio.run(load(port, CONNECTIONS, REQUESTS // 10))
+    asyncio.run(load(port, CONNECTIONS, requests // 10))
     before = cpu(pid)
-    seconds = asyncio.run(load(port, CONNECTIONS, REQUESTS))
-    return Pace(REQUESTS / seconds, (cpu(pid) - before) / REQUESTS)
+    seconds = asyncio.run(load(port, CONNECTIONS, requests))
+    return Pace(requests / seconds, (cpu(pid) - before) / requests)
 
 
 def median(paces: list[Pace]) -> Pace:
@@ -98,16 +132,24 @@ def median(paces: list[Pace]) -> Pace:
     )
 
 
-def paces(launcher: Launcher, command: tuple[str, ...] | None) -> tuple[list[Pace], list[Pace]]:
-    """Those of the server and of a bare one, in turn."""
-    ours, theirs = [], []
+def paces(
+    launcher: Launcher, beside: Mapping[str, tuple[str, ...]]
+) -> tuple[list[Pace], dict[str, list[Pace]]]:
+    """Those of the server and of the others, in turn."""
+    ours: list[Pace] = []
+    theirs: dict[str, list[Pace]] = {name: [] for name in beside}
     for _ in range(ROUNDS):
         with launcher.running("context") as server:
             ours.append(pace(server.process.pid, server.port))
-        if command is not None:
+        for name, command in beside.items():
             with bare(command) as (pid, port):
-                theirs.append(pace(pid, port))
+                theirs[name].append(pace(pid, port, FEW if name == KUBELESS else REQUESTS))
     return ours, theirs
+
+
+def ratio(theirs: list[Pace], ours: list[Pace]) -> float:
+    """How many times our CPU per request theirs is: the median of the rounds."""
+    return statistics.median(other.cpu / one.cpu for other, one in zip(theirs, ours, strict=True))
 
 
 def measure(lane: Lane, folder: Path) -> None:
@@ -121,10 +163,10 @@ def measure(lane: Lane, folder: Path) -> None:
         asyncio.run(load(server.port, CONNECTIONS, REQUESTS))
         count = len(processes(server.process.pid))
         print(f"{lane.name}: after load, {count} processes: {memory(server.process.pid):.1f} MiB")
-    ours, theirs = paces(launcher, BARE_SERVERS.get(lane.name))
+    ours, theirs = paces(launcher, others(lane.name))
     print(f"{lane.name}: {median(ours)}")
-    if theirs:
-        print(f"{lane.name}: bare server: {median(theirs)}")
+    for name, found in theirs.items():
+        print(f"{lane.name}: {name}: {median(found)}, {ratio(found, ours):.1f} × ours")
 
 
 def main(languages: list[str]) -> None:
