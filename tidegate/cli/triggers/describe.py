@@ -72,6 +72,7 @@ describe = grouped(_describe)
 
 async def _read(place: Place, name: str, kind: Word | None) -> tuple[list[Description], str]:
     from tidegate.cli.place.lookup import events_of
+    from tidegate.cli.triggers.decisions import decisions
     from tidegate.cli.triggers.description import Description
     from tidegate.cli.triggers.overview import named, told
     from tidegate.cli.triggers.rows import trigger_rows
@@ -80,7 +81,12 @@ async def _read(place: Place, name: str, kind: Word | None) -> tuple[list[Descri
     found = await named(place, name, [kind.value] if kind else [*Word])
     rows, missing = await told(place)
     described = [
-        Description(lean(one), trigger_rows([one], rows), await events_of(place, one))
+        Description(
+            lean(one),
+            trigger_rows([one], rows),
+            await events_of(place, one),
+            await decisions(place, one),
+        )
         for one in found
     ]
     return described, missing
