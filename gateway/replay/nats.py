@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -36,6 +37,9 @@ FORGOTTEN = 300
 
 TRIES = 5
 """Consumers in a row that bring nothing, before the server is said to be away."""
+
+PAUSE = 1.0
+"""Seconds between two of these."""
 
 _SECOND = 1_000_000_000
 _FRAME = 16 * 1024
@@ -150,10 +154,13 @@ class StreamLog:
                         if len(within) < len(page):
                             break
                 return
-            except SourceUnavailable:
+            except (SourceUnavailable, ApiError) as error:
+                if isinstance(error, ApiError) and not error.passing:
+                    raise
                 tries = tries + 1 if self._sequence == before else 0
                 if tries >= TRIES:
                     raise
+                await asyncio.sleep(PAUSE)
             if self._sequence:
                 start = {"deliver_policy": "by_start_sequence", "opt_start_seq": self._sequence + 1}
 

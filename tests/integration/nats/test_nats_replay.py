@@ -45,7 +45,10 @@ def orders(**policy: object) -> Subscription:
 class Shop:
     """A gateway between a stream ORDERS and the function `hello`; `next` is another function."""
 
-    def __init__(self, running: Running, client: Client, hello: FunctionServer) -> None:
+    def __init__(
+        self, server: NatsServer, running: Running, client: Client, hello: FunctionServer
+    ) -> None:
+        self.server = server
         self.running = running
         self.client = client
         self.hello = hello
@@ -74,7 +77,9 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
         server = NatsServer(tmp_path / "nats")
         await server.start()
         stack.push_async_callback(server.stop)
-        client = await nats.connect(server.url)
+        client = await nats.connect(
+            server.url, reconnect_time_wait=0.1, max_reconnect_attempts=-1, error_cb=ignore
+        )
         stack.push_async_callback(client.close)
         await client.jetstream().add_stream(name="ORDERS", subjects=["orders.*", "others.*"])
         hello = await stack.enter_async_context(function_server())
@@ -85,9 +90,13 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
         )
         places = {"hello": [hello.address], "next": [other.address]}
         running = await stack.enter_async_context(running_gateway([orders()], places, settings))
-        one = Shop(running, client, hello)
+        one = Shop(server, running, client, hello)
         one.next = other
         yield one
+
+
+async def ignore(_: Exception) -> None:
+    """A client that reconnects need not say so."""
 
 
 def bodies(function: FunctionServer) -> list[str]:
@@ -252,6 +261,21 @@ async def test_a_replay_that_is_stopped_ends_at_once_and_repeats_nothing_live(sh
     assert len(shop.next.seen) == 4
     assert await shop.consumers() == ["hello"]
     assert len(shop.hello.seen) == 40
+
+
+async def test_a_server_that_restarts_costs_no_event_and_repeats_none(shop: Shop) -> None:
+    await shop.publish(*(f"a{number}" for number in range(600)))
+    await shop.hello.until(600, 30)
+    replay, told = prepared(shop.running, target="next", rate=400), Told()
+    running = asyncio.create_task(replay.run(told))
+    await shop.next.until(50, 30)
+    shop.server.kill()
+    await shop.server.ended()
+    await shop.server.start()
+    async with asyncio.timeout(60):
+        await running
+    assert counts(told.report) == {"read": 600, "delivered": 600}, told.report["error"]
+    assert sorted(bodies(shop.next)) == sorted(f"a{number}" for number in range(600))
 
 
 async def test_a_function_that_is_away_holds_the_replay_up_and_fails_no_event(shop: Shop) -> None:
