@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tests.e2e.callers import callers
 from tests.e2e.cluster import Cluster, Object, eventually
 from tests.e2e.objects import function, trigger
 from tests.e2e.traefik import GATEWAY, HOME, NGINX, PORT, SECURE_PORT, TRAEFIK, traefik
@@ -97,7 +98,7 @@ def edge(cluster: Cluster) -> Iterator[Edge]:
 
 def _route(name: str, **spec: object) -> Object:
     """Return an HTTPTrigger of a host and a path of its own."""
-    place = {"function-name": "behind-edge", "host-name": f"{name}.example.com", "path": "orders"}
+    place = {"function_name": "behind-edge", "host_name": f"{name}.example.com", "path": "orders"}
     return trigger("HTTPTrigger", name, **{**place, **spec})
 
 
@@ -192,6 +193,16 @@ def test_other_origins_may_ask_until_that_is_taken_back(
         lambda: edge.ask(url, {"origin": ORIGIN}).headers[ALLOWED] is None,
         "other origins are still let in",
     )
+
+
+def test_callers_of_the_edge_do_not_notice_a_new_gateway(cluster: Cluster, edge: Edge) -> None:
+    host = f"traefik.{HOME}.svc"
+    cluster.apply(_route("lasting", gateway=TRAEFIK, host_name=host))
+    _until(lambda: edge.ask(f"{host}/orders"), 200)
+    with callers(cluster, host, "/orders") as calls:
+        cluster.replace_gateway()
+    assert (calls.failed, calls.closed, calls.sent > 100) == ([], 0, True)
+    cluster.kubectl("delete", "httptrigger", "lasting")
 
 
 def test_a_gateway_of_the_gateway_api_serves_a_route(cluster: Cluster, edge: Edge) -> None:
