@@ -76,7 +76,7 @@ class Draft:
     def namespace(self) -> str:
         """The object's namespace."""
         assert self.obj is not None
-        return str(self.obj["metadata"]["namespace"])
+        return str(self.obj["metadata"].get("namespace") or "default")
 
     @property
     def kind(self) -> str:
@@ -122,15 +122,13 @@ class Report:
 def title_of(obj: Object) -> str:
     """Return how an object is called in every sentence."""
     metadata = obj["metadata"]
-    namespace = metadata.get("namespace")
-    name = f"{namespace}/{metadata['name']}" if namespace else metadata["name"]
-    return f"{obj['kind']} {name}"
+    return f"{obj['kind']} {metadata.get('namespace') or 'default'}/{metadata['name']}"
 
 
 def draft_of(obj: Object) -> Draft:
     """Begin with a copy of `obj` without what only an API server or Kubeless writes."""
     metadata = obj["metadata"]
-    about: Object = {"name": metadata["name"], "namespace": metadata.get("namespace") or "default"}
+    about: Object = {key: metadata[key] for key in ("name", "namespace") if metadata.get(key)}
     for key in ("labels", "annotations"):
         kept = {name: text for name, text in (metadata.get(key) or {}).items() if name != _APPLIED}
         if kept:
@@ -149,7 +147,9 @@ _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 def trigger_beside(draft: Draft, kind: str, spec: Object) -> Object:
     """Return a trigger for what the function of `draft` said itself, with the function's name."""
-    metadata = {"name": draft.name, "namespace": draft.namespace}
+    assert draft.obj is not None
+    about: Object = draft.obj["metadata"]
+    metadata = {key: about[key] for key in ("name", "namespace") if key in about}
     return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
 
 

@@ -144,14 +144,23 @@ def _installed(route: Route) -> Iterator[Step]:
 
 
 def _brought(land: Landscape, route: Route) -> Step:
-    suspended = tuple(
+    suspended = [
         route.kubectl("-n", key.namespace, "patch", "cronjob", key.name, "--patch", _SUSPEND)
         for each in land.leftovers
         if each["kind"] == "CronJob" and (key := key_of(each)).name.startswith("trigger-")
-    )
+    ]
     folder = route.folder or DIRECTORY
     applied = route.kubectl("apply", "--recursive", "--filename", folder, there=True)
-    return Step("Bring the objects over", "", (*suspended, applied))
+    commands = (*suspended, *_namespaces(land, route), applied)
+    return Step("Bring the objects over", "", commands)
+
+
+def _namespaces(land: Landscape, route: Route) -> Iterator[str]:
+    """Yield what makes each namespace that is not there yet."""
+    applied = route.kubectl("apply", "--filename", "-", there=True)
+    for name in sorted({each["metadata"].get("namespace") or "default" for each in land.objects}):
+        made = ("create", "namespace", name, "--dry-run=client", "--output", "yaml")
+        yield f"{route.kubectl(*made, there=True)} | {applied}"
 
 
 def _awaited(route: Route, kinds: str) -> Step:

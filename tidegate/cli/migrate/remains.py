@@ -32,7 +32,7 @@ def stuck(land: Landscape) -> Iterator[Task]:
                 f"is being deleted since {metadata['deletionTimestamp']} and waits for "
                 f"{', '.join(held)}, which nobody takes off",
                 "it goes when Tidegate is installed, and its Deployment with it; at once with: "
-                f"kubectl -n {metadata['namespace']} patch {obj['kind'].lower()}.kubeless.io "
+                f"kubectl -n {_place(obj)[0]} patch {obj['kind'].lower()}.kubeless.io "
                 f'{metadata["name"]} --type merge -p \'{{"metadata":{{"finalizers":null}}}}\'',
             )
 

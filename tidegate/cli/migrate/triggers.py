@@ -62,7 +62,7 @@ def _http_fields(draft: Draft) -> None:
 def _cron(draft: Draft, _: str) -> None:
     draft.change(
         "firing",
-        f"a CronJob trigger-{draft.spec.get('function-name')}",
+        "a CronJob trigger-<function>",
         "the gateway; Kubeless's CronJob is suspended as soon as a controller leads. A time that "
         "falls into that second may be fired by both: call the commands between two times",
     )

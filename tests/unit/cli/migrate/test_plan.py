@@ -76,6 +76,7 @@ def test_contexts_of_both_clusters_are_named() -> None:
     assert place(found, "tidegate install", "--context new") < place(found, "scale", "old")
     assert place(found, "scale", "--context old") < place(found, "apply", "--context new")
     assert "--context old" in found[place(found, "cronjob", "suspend")]
+    assert place(found, "create namespace shop", "--context new") < place(found, "--recursive")
 
 
 def test_another_cluster_needs_what_no_command_brings() -> None:
