@@ -18,14 +18,17 @@ Answers = Mapping[tuple[str, str], int]
 
 
 async def live_answers(request: ReplayRequest, remember: Remember) -> Answers:
-    """Return what is remembered of the trigger's events: the newest ones, of a bounded number."""
+    """Return what is remembered of the trigger's events, here and as the request tells.
+
+    They are the newest ones, of a bounded number.
+    """
     question = Question(request.namespace, request.trigger, request.kind, limit=MOST_ROWS)
     try:
         async with asyncio.timeout(PATIENCE):
             found = await remember(question)
     except TimeoutError:
-        return {}
-    return {
+        return request.answers
+    return dict(request.answers) | {
         (row["function"], row["event"]["id"]): row["status"]
         for row in reversed(found.decisions)  # of an event that came twice, the last answer
         if row["status"] is not None

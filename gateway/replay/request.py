@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,10 +19,13 @@ FASTEST = 100_000.0
 MOST_AT_ONCE = 1024
 """Deliveries in flight that a replay may ask for."""
 
+MOST_ANSWERS = 10_000
+"""Answers that a request may bring along."""
+
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 _TEXTS = ("namespace", "kind", "trigger", "from", "to", "target")
 _SWITCHES = ("fromDeadLetters", "deadLetter", "compare")
-_KNOWN = frozenset((*_TEXTS, *_SWITCHES, "filters", "rate", "concurrency"))
+_KNOWN = frozenset((*_TEXTS, *_SWITCHES, "filters", "rate", "concurrency", "answers"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class ReplayRequest:
     """Whether what fails goes where the trigger's own failures go."""
 
     compare: bool = False
+    answers: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Function and event -> what was answered live, where other replicas know that."""
 
 
 def request_from_json(body: Mapping[str, Any], now: datetime) -> ReplayRequest:
@@ -76,6 +81,7 @@ def request_from_json(body: Mapping[str, Any], now: datetime) -> ReplayRequest:
         switches["fromDeadLetters"],
         switches["deadLetter"],
         switches["compare"],
+        _answers(body.get("answers", [])),
     )
 
 
@@ -110,6 +116,20 @@ def _filters(filters: object) -> tuple[Mapping[str, Any], ...]:
     except (AttributeError, TypeError, ValueError, RecursionError):
         raise ValueError("filters: is not as CloudEvents filters are built") from None
     return tuple(filters)
+
+
+def _answers(rows: object) -> Mapping[tuple[str, str], int]:
+    mistake = ValueError(f"answers: is no list of at most {MOST_ANSWERS} [function, event, status]")
+    if not isinstance(rows, list) or len(rows) > MOST_ANSWERS:
+        raise mistake
+    found: dict[tuple[str, str], int] = {}
+    for row in rows:
+        match row:
+            case [str(function), str(event), int(status)]:
+                found[function, event] = status
+            case _:
+                raise mistake
+    return found
 
 
 def _text(body: Mapping[str, Any], name: str) -> str:

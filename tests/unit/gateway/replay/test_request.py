@@ -24,6 +24,12 @@ def test_what_is_left_out_is_the_trigger_s_own() -> None:
     assert request.window.end == NOW
 
 
+def test_answers_of_other_replicas_come_along() -> None:
+    rows = [["hello", "1", 200], ["hello", "2", 422], ["hello", "1", 201]]
+    answers = request_from_json(LEAST | {"answers": rows}, NOW).answers
+    assert answers == {("hello", "1"): 201, ("hello", "2"): 422}, "the last one counts"
+
+
 def test_dead_letters_need_no_start() -> None:
     body = {"namespace": "shop", "trigger": "orders", "fromDeadLetters": True}
     window = request_from_json(body, NOW).window
@@ -51,7 +57,10 @@ def test_dead_letters_need_no_start() -> None:
         ({"filters": [{"exact": "type"}]}, "filters: is not as CloudEvents filters are built"),
         ({"filters": ["exact"]}, "filters: "),
         ({"deadLetter": True, "target": "next"}, "deadLetter: what fails at another function"),
-        ({"since": "2h"}, "a replay has no field 'since'; it has compare, concurrency"),
+        ({"answers": [["hello", "id"]]}, "answers: is no list of at most 10000"),
+        ({"answers": [["hello", "id", "200"]]}, "answers: is no list of at most 10000"),
+        ({"answers": {}}, "answers: is no list"),
+        ({"since": "2h"}, "a replay has no field 'since'; it has answers, compare"),
     ],
 )
 def test_a_wrong_field_is_named(change: dict[str, Any], sentence: str) -> None:
