@@ -18,12 +18,6 @@ StateOption = Annotated[
         help="Folder of the running `tidegate up`.",
     ),
 ]
-NamespaceOption = Annotated[
-    str, typer.Option("--namespace", "-n", metavar="NAME", help="Namespace of the function.")
-]
-AnyNamespaceOption = Annotated[
-    str, typer.Option("--namespace", "-n", metavar="NAME", help="Only this namespace.")
-]
 OutputOption = Annotated[
     Format, typer.Option("--output", "-o", metavar="FORM", help="table, wide, json or yaml.")
 ]

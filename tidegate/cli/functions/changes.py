@@ -60,11 +60,11 @@ async def updated(place: Place, name: str, wish: Wish, wait: WaitFlags, dry_run:
         if dry_run or not change:
             return _kept(after, dry_run)
         change.setdefault("metadata", {})["resourceVersion"] = version_of(before)
-        say("Redeploying function...")
         try:
             now = await place.objects.patch(FUNCTIONS, ObjectKey(place.namespace, name), change)
         except Conflict:
             continue  # somebody wrote in between: what is named goes onto what is there now
+        say("Redeploying function...")
         say(f"Function {name} submitted for deployment")
         await _seen_through(place, now, wait)
         return now
