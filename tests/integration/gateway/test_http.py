@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -290,15 +291,20 @@ async def test_retries_stay_hidden_until_the_last_attempt() -> None:
         assert len(function.seen) == 3
 
 
-async def test_a_trigger_that_is_being_changed_says_come_again() -> None:
-    go_on = asyncio.Event()
+def held_by(go_on: asyncio.Event) -> Callable[[web.Request, bytes], Awaitable[web.Response]]:
+    """A function that answers once it may go on."""
 
     async def wait(_: web.Request, __: bytes) -> web.Response:
         await go_on.wait()
         return web.Response(text="finished")
 
+    return wait
+
+
+async def test_a_trigger_that_is_being_changed_says_come_again() -> None:
+    go_on = asyncio.Event()
     async with (
-        function_server(wait) as function,
+        function_server(held_by(go_on)) as function,
         running_gateway([route()], {"hello": [function.address]}) as gate,
     ):
         first = asyncio.create_task(gate.client.get(gate.url))
@@ -317,13 +323,8 @@ async def test_a_trigger_that_is_being_changed_says_come_again() -> None:
 
 async def test_a_stop_lets_calls_end_and_turns_new_ones_away() -> None:
     go_on = asyncio.Event()
-
-    async def wait(_: web.Request, __: bytes) -> web.Response:
-        await go_on.wait()
-        return web.Response(text="finished")
-
     async with (
-        function_server(wait) as function,
+        function_server(held_by(go_on)) as function,
         running_gateway([route()], {"hello": [function.address]}) as gate,
     ):
         first = asyncio.create_task(gate.client.get(gate.url))

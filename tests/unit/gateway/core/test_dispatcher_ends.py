@@ -199,9 +199,8 @@ async def test_a_drain_sends_what_is_queued_behind_a_parked_delivery_that_would_
     assert run.outcomes() == {"released": 1, "delivered": 1}
 
 
-async def test_an_abort_starts_nothing_new() -> None:
-    """A sink that is slow to let go must not give timers the time to begin another attempt."""
-    begun: list[str] = []
+def slow_to_let_go(begun: list[str]) -> MemorySink:
+    """A sink that notes what it was given, holds it, and takes five seconds to give it up."""
 
     async def behave(one: Delivery) -> Answer | None:
         begun.append(one.event.id)
@@ -213,10 +212,16 @@ async def test_an_abort_starts_nothing_new() -> None:
             await asyncio.sleep(5)
         return None
 
+    return MemorySink(behave)
+
+
+async def test_an_abort_starts_nothing_new() -> None:
+    """A sink that is slow to let go must not give timers the time to begin another attempt."""
+    begun: list[str] = []
     deliveries = [delivery("away"), *map(delivery, ("1", "2"))]
     policy = {"backoff_delay": 4.0, "jitter": 0, "backoff": "linear", "timeout": 1000.0}
     limits = Limits(drain_timeout=2)
-    run = Run(Once(deliveries), MemorySink(behave), limits=limits, concurrency=3, **policy)
+    run = Run(Once(deliveries), slow_to_let_go(begun), limits=limits, concurrency=3, **policy)
     await until(lambda: len(begun) == 3)
     assert await run.stop() < 8
     assert begun == ["away", "1", "2"]
@@ -304,19 +309,8 @@ async def test_the_first_failure_is_the_one_that_comes_out() -> None:
 async def test_cancelling_the_run_starts_nothing_new() -> None:
     """While a worker is slow to let go, a timer fires: it must not begin another attempt."""
     begun: list[str] = []
-
-    async def behave(one: Delivery) -> Answer | None:
-        begun.append(one.event.id)
-        if one.event.id == "away":
-            raise SinkUnavailable("away")
-        try:
-            await asyncio.Event().wait()
-        finally:
-            await asyncio.sleep(5)
-        return None
-
     deliveries = [delivery("away"), delivery("1")]
-    run = Run(Once(deliveries), MemorySink(behave), backoff_delay=1, jitter=0, timeout=1000.0)
+    run = Run(Once(deliveries), slow_to_let_go(begun), backoff_delay=1, jitter=0, timeout=1000.0)
     await until(lambda: len(begun) == 2)
     run.task.cancel()
     with pytest.raises(asyncio.CancelledError):
