@@ -99,11 +99,17 @@ class ClusterPlace:
         ]
 
     async def _gateway_pods(self) -> list[Object]:
-        """Return those of the cluster, or of Tidegate's own namespace if we may see no more."""
+        """Return those of the cluster; if we may not look there, of this namespace or ours."""
         try:
             return await pods(self.objects, "", GATEWAYS)
         except Forbidden:
-            return await pods(self.objects, HOME, GATEWAYS)
+            return await self._gateways_here() or await pods(self.objects, HOME, GATEWAYS)
+
+    async def _gateways_here(self) -> list[Object]:
+        try:
+            return await pods(self.objects, self.namespace, GATEWAYS)
+        except Forbidden:
+            return []
 
     async def _token(self, home: str) -> str:
         try:
