@@ -7,9 +7,13 @@ import typer
 from tidegate.cli.triggers import kinesis, nats
 from tidegate.cli.triggers.deletion import delete
 from tidegate.cli.triggers.describe import describe
+from tidegate.cli.triggers.explain import explain
 from tidegate.cli.triggers.kinds import KINDS
 from tidegate.cli.triggers.listing import list_triggers
+from tidegate.cli.triggers.pause import pause, resume
 from tidegate.cli.triggers.replay import replay
+from tidegate.cli.triggers.tail import tail
+from tidegate.cli.triggers.trying import trying
 from tidegate.cli.triggers.verbs import kind_app
 
 app = typer.Typer(no_args_is_help=True, help="Make triggers, and see what they do.")
@@ -25,6 +29,11 @@ app.command("ls", hidden=True)(list_triggers)
 app.command("describe")(describe)
 app.command("delete")(delete)
 app.command("replay")(replay)
+app.command("pause")(pause)
+app.command("resume")(resume)
+app.command("explain")(explain)
+app.command("tail")(tail)
+app.command("test")(trying)
 kinds = {kind.word: kind_app(kind) for kind in KINDS}
 kinds["nats"].command("publish")(nats.publish)
 kinds["kinesis"].command("publish")(kinesis.publish)

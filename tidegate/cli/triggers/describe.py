@@ -76,7 +76,7 @@ async def _read(place: Place, name: str, kind: Word | None) -> tuple[list[Descri
     from tidegate.cli.triggers.description import Description
     from tidegate.cli.triggers.overview import named, told
     from tidegate.cli.triggers.rows import trigger_rows
-    from tidegate.kube.objects import lean
+    from tidegate.kube.objects import key_of, lean
 
     found = await named(place, name, [kind.value] if kind else [*Word])
     rows, missing = await told(place)
@@ -85,7 +85,7 @@ async def _read(place: Place, name: str, kind: Word | None) -> tuple[list[Descri
             lean(one),
             trigger_rows([one], rows),
             await events_of(place, one),
-            await decisions(place, one),
+            await decisions(place, key_of(one), one["kind"]),
         )
         for one in found
     ]

@@ -34,16 +34,6 @@ FUNCTIONS: Columns = (
 )
 
 
-DECISIONS: Columns = (
-    ("TIME", "time"),
-    ("EVENT", "event"),
-    ("OUTCOME", "outcome"),
-    ("ATTEMPTS", "attempts"),
-    ("STATUS", "status"),
-    ("ERROR", "error"),
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Description:
     """A trigger, its rows of `trigger list`, and what Kubernetes's Events tell of it.
@@ -54,8 +44,8 @@ class Description:
     trigger: Object
     rows: Sequence[Row]
     events: Sequence[Object] | None = None
-    decisions: Sequence[Row] = ()
-    """What became of the last events."""
+    decisions: Sequence[str] = ()
+    """Lines on what became of the last events."""
 
 
 def text(description: Description) -> str:
@@ -84,7 +74,9 @@ def _lines(description: Description) -> Iterator[str]:
     yield from tabled("Conditions", status.get("conditions") or (), CONDITIONS)
     yield from tabled("Functions", description.rows, FUNCTIONS)
     yield from _errors(description.rows)
-    yield from tabled("Last events", [_decision(one) for one in description.decisions], DECISIONS)
+    if description.decisions:
+        yield "Last decisions:"
+        yield from (INDENT + line for line in description.decisions)
     if description.events is not None:
         yield from tabled("Events", [event_row(one) for one in description.events], EVENTS)
 
@@ -108,14 +100,3 @@ def _errors(rows: Iterable[Row]) -> Iterator[str]:
         if said:
             what = "Reason" if row.get("reason") else "Last error"
             yield f"{what}:  " + ": ".join(filter(None, (row.get("function"), said)))
-
-
-def _decision(row: Row) -> Row:
-    return {
-        "time": row.get("settledAt") or row.get("receivedAt"),
-        "event": (row.get("event") or {}).get("id"),
-        "outcome": row.get("outcome") or row.get("state"),
-        "attempts": row.get("attempts"),
-        "status": row.get("status"),
-        "error": row.get("error"),
-    }

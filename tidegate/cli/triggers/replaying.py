@@ -14,11 +14,17 @@ from tidegate.cli.place.lookup import existing
 from tidegate.cli.place.operations import Operation, first, lines
 from tidegate.cli.place.place import GatewayAdmin, Place
 from tidegate.cli.progress import Progress, bar
+from tidegate.cli.triggers.decisions import asked
 from tidegate.cli.triggers.overview import named
 
 Row = dict[str, Any]
 
 USAGE = ExitCode.USAGE
+REMEMBERED = 1000
+"""Decisions that are asked for, of each replica."""
+
+MOST_ANSWERS = 10_000
+"""Answers that a gateway takes along with a request."""
 
 
 class Shown:
@@ -53,7 +59,18 @@ async def replayed(place: Place, body: Row, shown: Shown) -> Row:
     if body["target"]:
         await existing(place, FUNCTIONS, body["target"], "function")
     whole = {**body, "namespace": place.namespace, "kind": found[0]["kind"]}
+    if body["compare"] and not (place.is_laptop or body["fromDeadLetters"]):
+        whole["answers"] = await _answers(place, whole)
     return await first(await place.gateways(), lambda gateway: _run(gateway, whole, shown))
+
+
+async def _answers(place: Place, body: Row) -> list[tuple[str, str, int]]:
+    """Return what all replicas remember of the live answers: each has given some of them."""
+    query = {name: body[name] for name in ("namespace", "trigger", "kind")}
+    found = await asked(place, query | {"limit": str(REMEMBERED)})
+    known = [row for row in found.decisions if row["status"] is not None]
+    newest_last = reversed(known[:MOST_ANSWERS])
+    return [(row["function"], row["event"]["id"], row["status"]) for row in newest_last]
 
 
 def _check_filters(filters: Sequence[object]) -> None:
