@@ -52,8 +52,10 @@ def migrate(
     wanted = Wanted(namespace, to, context, kubeconfig, folder)
     _check(paths, wanted)
     report, unreadable = reported(paths or [], wanted)
-    write(as_text(report) if output in (Format.TABLE, Format.WIDE) else
-          document(as_document(report), output))  # fmt: skip
+    if output in (Format.JSON, Format.YAML):
+        write(document(as_document(report), output))
+    else:
+        write(as_text(report))
     for sentence in unreadable:
         typer.echo(f"tidegate: {sentence}", err=True)
     if unreadable:
