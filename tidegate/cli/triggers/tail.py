@@ -103,11 +103,9 @@ async def _followed(place: Place, query: dict[str, str], printed: Printed) -> No
 
     from tidegate.kube.errors import Unavailable
 
+    gateways = await place.gateways()
     async with asyncio.TaskGroup() as group:
-        left = {
-            group.create_task(_follow(one, query, printed), name=one.name)
-            for one in await place.gateways()
-        }
+        left = {group.create_task(_follow(one, query, printed), name=one.name) for one in gateways}
         trouble: KubeError = Unavailable("no gateway tells any more; it may have ended")
         while left and not printed.is_enough:
             done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
