@@ -79,7 +79,8 @@ def test_an_update_leaves_alone_what_it_does_not_name() -> None:
 
 
 def test_a_selector_is_replaced_and_not_merged() -> None:
-    before = {"functionSelector": {"matchLabels": {"app": "shop"}}}
+    old = [{"key": "old", "operator": "Exists"}]
+    before = {"functionSelector": {"matchLabels": {"app": "shop"}, "matchExpressions": old}}
     after = overlaid(before, KafkaFlags(function_selector="tier=test").spec())
     assert after == {"functionSelector": {"matchLabels": {"tier": "test"}}}
 
