@@ -30,7 +30,7 @@ CONNECTIONS = 16
 REQUESTS = 5_000
 ROUNDS = 3
 KUBELESS = "Kubeless's design"
-FEW = 500
+FEW = 200
 """Requests to a server that may start a process for each."""
 BARE = Path(__file__).parent / "bare"
 KUBELESS_LIKE = Path(__file__).parent / "kubeless_like"
