@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.transcripts.transcript import Step, matches, steps
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 ROOT = Path(__file__).parents[2]
 
 

@@ -10,6 +10,9 @@ from tests.transcripts.terminal import Terminal
 
 HERE = Path(__file__).parent
 
+pytestmark = pytest.mark.timeout(900)
+"""Each line of a transcript is a process: on a busy machine they add up."""
+
 
 def _of(place: str) -> list[object]:
     """Return the transcripts of a place; those of `slow` are longer forms."""
