@@ -64,11 +64,18 @@ def test_readers_of_one_nats_consumer_tell_all_of_the_same_lag() -> None:
         ([row(drift=1)], "BooksOff"),
         ([row(state="Starting")], "Starting"),
         ([row(state="Starting"), row()], "Running"),
+        ([row(state="Paused", reason="spec.paused is set")], "Paused"),
+        ([row(state="Paused"), row(state="Refused")], "Refused"),
         ([row(state="BackingOff"), row(state="Refused", reason="no Secret shop/s")], "Refused"),
     ],
 )
 def test_the_worst_is_what_counts(rows: list[dict[str, Any]], reason: str) -> None:
     assert summed(rows).reason == reason
+
+
+def test_a_paused_trigger_is_not_delivering_and_says_why() -> None:
+    report = summed([row(state="Paused", reason="spec.paused is set")])
+    assert (report.has_trouble, report.trouble) == (True, "spec.paused is set")
 
 
 @settings(deadline=None)

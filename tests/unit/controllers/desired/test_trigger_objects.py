@@ -149,3 +149,12 @@ def test_a_mirror_leads_to_the_pods_of_the_gateway_and_says_nothing_else_of_them
     assert made["metadata"]["labels"][MIRROR] == "gateway"
     assert made["metadata"]["ownerReferences"][0]["uid"] == "uid-of-service"
     assert "selector" not in service["spec"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "suspended"),
+    [({}, False), ({"paused": True}, True), ({"suspend": True}, True)],
+)
+def test_a_paused_trigger_suspends_its_cron_job(fields: dict[str, Any], suspended: bool) -> None:
+    made = desired_cron_job(cron_trigger(**fields), None, "provision:1")
+    assert made["spec"]["suspend"] is suspended
