@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from controllers.config_place import NAME, NAMESPACE
 from controllers.kinds import OWN
 from tidegate.cli.cluster.check import OLDEST
+from tidegate.cli.migrate.functions import CUSTOM_METRICS, NO_ADAPTER
 from tidegate.cli.migrate.landscape import USUAL_CONFIG, Landscape, landscape
 from tidegate.cli.migrate.model import Task
 from tidegate.cli.migrate.settings import config_place
 from tidegate.kube.client import KubeClient
-from tidegate.kube.discovery import server_version
+from tidegate.kube.discovery import served_groups, server_version
 from tidegate.kube.errors import Forbidden, NotFound, NotServed
 from tidegate.kube.objects import Object, ObjectKey
 from tidegate.kube.resources import (
@@ -100,6 +101,12 @@ async def _annotated(client: KubeClient) -> ObjectKey:
     return ObjectKey(
         said.get(NAMESPACE) or USUAL_CONFIG.namespace, said.get(NAME) or USUAL_CONFIG.name
     )
+
+
+async def settled_by(client: KubeClient, tasks: Iterable[Task]) -> list[Task]:
+    """Return the tasks without those that the cluster has done already."""
+    served = await served_groups(client)
+    return [each for each in tasks if each.message != NO_ADAPTER or CUSTOM_METRICS not in served]
 
 
 async def age_of(client: KubeClient) -> Iterable[Task]:

@@ -14,6 +14,10 @@ from tidegate.api.function import dig
 from tidegate.cli.migrate.model import Draft, trigger_beside
 from tidegate.kube.objects import Object
 
+CUSTOM_METRICS: Final = "custom.metrics.k8s.io"
+NO_ADAPTER: Final = "asks for a metric of the function, which Kubernetes has not by itself"
+"""What is to be done by hand where no adapter serves such metrics."""
+
 _KEPT: Final = "FUNC_COMPAT=kubeless keeps its old ways"
 _LANGUAGES: Final[Mapping[str, tuple[tuple[str, str, str], ...]]] = {
     "python": (
@@ -180,6 +184,7 @@ def _autoscaler(draft: Draft) -> None:
         draft.change(f"{PLACE}.metadata.name", str(old), f"{draft.name}; the old one is deleted")
     draft.change(PLACE, "autoscaling/v2beta1", "autoscaling/v2, with the same metrics")
     if any(each["type"] in ("Object", "Pods") for each in metrics):
-        message = "asks for a metric of the function, which Kubernetes has not by itself"
-        fix = "install an adapter for custom.metrics.k8s.io; tidegate check says if one is there"
-        draft.task(f"{PLACE}.spec.metrics", message, fix)
+        fix = f"install an adapter for {CUSTOM_METRICS}, such as that of manifests/autoscaling"
+        draft.task(f"{PLACE}.spec.metrics", NO_ADAPTER, fix)
+        now = "one for all functions, in manifests/autoscaling"
+        draft.change("ServiceMonitor", "made by Kubeless", now)

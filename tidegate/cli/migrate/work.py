@@ -13,7 +13,7 @@ import yaml
 from tidegate.cli.cluster.access import cluster_access
 from tidegate.cli.errors import CommandError, ExitCode
 from tidegate.cli.migrate.assess import assess
-from tidegate.cli.migrate.cluster import age_of, read_cluster
+from tidegate.cli.migrate.cluster import age_of, read_cluster, settled_by
 from tidegate.cli.migrate.files import read_files
 from tidegate.cli.migrate.model import Draft, Report
 from tidegate.cli.migrate.plan import Route, steps, steps_of_files, tasks_elsewhere
@@ -80,9 +80,11 @@ def _of_cluster(wanted: Wanted, moment: str) -> Report:
 async def _read(wanted: Wanted, moment: str) -> Report:
     async with connected(await _access(wanted)) as client:
         land = await read_cluster(client, wanted.namespace)
-        old = [] if wanted.to else [*await age_of(client)]
-    report = assess(land, moment, wanted.title)
-    elsewhere = tasks_elsewhere(land, f"context {wanted.to}") if wanted.to else []
+        report = assess(land, moment, wanted.title)
+        if not wanted.to:
+            tasks = [*await age_of(client), *await settled_by(client, report.tasks)]
+            report = replace(report, tasks=tasks if report.drafts else report.tasks)
+    elsewhere = tasks_elsewhere(land, f"context {wanted.to}") if wanted.to and report.drafts else []
     route = Route(
         context=wanted.context,
         kubeconfig=str(wanted.kubeconfig or ""),
@@ -93,7 +95,7 @@ async def _read(wanted: Wanted, moment: str) -> Report:
     )
     return replace(
         report,
-        tasks=[*old, *report.tasks, *elsewhere] if report.drafts else report.tasks,
+        tasks=[*report.tasks, *elsewhere],
         steps=steps(land, list(report.drafts), route),
     )
 
