@@ -217,23 +217,10 @@ class StreamLog:
     ) -> AsyncIterator[tuple[str, int]]:
         """Have a consumer for the length of the block; yield its name, and what it has to bring."""
         name = f"tidegate-replay-{secrets.token_hex(6)}"
-        config = {
-            "name": name,
-            "description": "a replay by tidegate",
-            "ack_policy": "none",
-            "replay_policy": "instant",
-            "inactive_threshold": FORGOTTEN * _SECOND,
-            "mem_storage": True,
-            "num_replicas": 1,
-            **start,
-        }
         path = f"{stream.name}.{name}"
-        subjects = self._subjects
-        if len(subjects) == 1:
-            config["filter_subject"] = subjects[0]
-        else:
-            config["filter_subjects"] = list(subjects)
-        suffix = f".{subjects[0]}" if len(subjects) == 1 else ""
+        config = _config(name, self._subjects) | start
+        # With one subject, a user's permissions may name it.
+        suffix = f".{self._subjects[0]}" if len(self._subjects) == 1 else ""
         body = {"stream_name": stream.name, "config": config, "action": "create"}
         made = await api.request(f"CONSUMER.CREATE.{path}{suffix}", body)
         try:
@@ -256,6 +243,21 @@ async def _inbox(connection: Connection) -> AsyncIterator[Any]:
     finally:
         with suppress(OSError, nats.errors.Error):
             await inbox.unsubscribe()
+
+
+def _config(name: str, subjects: Sequence[str]) -> Object:
+    """Return a consumer that tells nobody what it has read, but for where it starts."""
+    one = {"filter_subject": subjects[0]} if len(subjects) == 1 else {}
+    return {
+        "name": name,
+        "description": "a replay by tidegate",
+        "ack_policy": "none",
+        "replay_policy": "instant",
+        "inactive_threshold": FORGOTTEN * _SECOND,
+        "mem_storage": True,
+        "num_replicas": 1,
+        **(one or {"filter_subjects": list(subjects)}),
+    }
 
 
 def _entry(message: Message, events: StreamEvents) -> Entry:

@@ -180,6 +180,16 @@ async def test_a_window_begins_with_its_start_and_ends_before_its_end(shop: Shop
     assert bodies(shop.next) == ["a1", "b1"], "windows that adjoin share nothing"
 
 
+async def test_only_subjects_of_the_trigger_are_replayed(shop: Shop) -> None:
+    await shop.publish("a1", "b1", "c1", "a2")
+    consumer = JetStreamConsumer("some", filter_subjects=("orders.a", "orders.c"))
+    source = NatsSubject("orders.*", "hello", jetstream=consumer)
+    await shop.running.apply(replace(orders(), source=source))
+    report = await replayed(shop.running, target="next")
+    assert counts(report) == {"read": 3, "delivered": 3}
+    assert sorted(bodies(shop.next)) == ["a1", "a2", "c1"]
+
+
 async def test_filters_and_failures_are_counted_and_named(shop: Shop) -> None:
     async def refuse(_: web.Request, body: bytes) -> web.Response:
         return web.Response(status=422 if body == b"b2" else 200)
