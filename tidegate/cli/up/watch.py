@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -18,7 +19,7 @@ QUIET = 50
 """A burst has ended when nothing changed for so long, in milliseconds."""
 
 FIRST_LOOK = 2_000
-"""After this many milliseconds without a change, what came before the watch began is seen too."""
+"""This many milliseconds after a watch began, what came before it is seen too."""
 
 Folders = Callable[[], Sequence[Path]]
 
@@ -55,16 +56,21 @@ def concerns(change: Change, path: str, named: frozenset[str]) -> bool:
 
 
 async def _watch(folders: Sequence[Path], named: frozenset[str]) -> AsyncGenerator[None, None]:
+    fresh, due = True, time.monotonic() + FIRST_LOOK / 1000
+
+    def matters(change: Change, path: str) -> bool:
+        # Whatever changes puts the timeout off, so that in a busy folder it never comes.
+        return concerns(change, path, named) or (fresh and time.monotonic() >= due)
+
     seen = awatch(
         *folders,
-        watch_filter=lambda change, path: concerns(change, path, named),
+        watch_filter=matters,
         debounce=DEBOUNCE,
         step=QUIET,
         rust_timeout=FIRST_LOOK,
         yield_on_timeout=True,
         recursive=False,
     )
-    fresh = True
     async for changed in seen:
         if changed or fresh:
             fresh = False
