@@ -14,6 +14,8 @@ from gateway.core.delivery import Answer, Delivery, Outcome
 from gateway.core.progress import Progress
 from gateway.core.recollection import Question, Recollection
 from gateway.core.redaction import HIDDEN
+from gateway.core.route import Limits
+from gateway.core.supervisor import Supervisor
 from gateway.core.tail import LONGEST_PAYLOAD, MOST_WAITING, Tail, payload_row
 from gateway.core.trail import FIRST_STEPS, LAST_STEPS, LONGEST_ERROR, Step, Trail
 from gateway.core.verdict import verdict
@@ -198,3 +200,11 @@ def test_a_payload_is_text_where_it_is_text() -> None:
     assert payload_row(b"\xff") == {"dataBase64": "/w=="}
     assert payload_row(None) == {}
     assert payload_row(b"z" * LONGEST_PAYLOAD)["dataCut"] is True
+
+
+@pytest.mark.parametrize(("count", "room"), [(1, 256), (8, 128), (1000, 16)])
+def test_where_there_are_many_triggers_each_remembers_less(count: int, room: int) -> None:
+    limits = Limits(decisions=256, total_decisions=1024)
+    supervisor = Supervisor(lambda _: pytest.fail("nothing runs"), limits)
+    supervisor.want(subscription(f"trigger-{number}") for number in range(count))
+    assert {progress.decisions.room for _, progress in supervisor.progress()} == {room}
