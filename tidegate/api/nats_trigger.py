@@ -114,7 +114,7 @@ class NATSTriggerSpec(Model):
     jetstream: JetStreamSpec | None = None
     """Read a JetStream stream instead of core NATS."""
     paused: bool = False
-    """Read nothing until this is false again. JetStream keeps the place; core NATS keeps nothing."""
+    """Read nothing until this is false again. JetStream keeps the place, core NATS nothing."""
     delivery: Delivery = Delivery()
     """How hard the gateway tries."""
 
