@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from tests.fakes.kube_binaries import cache_folder
 NETWORK = "tidegate-docker"
 """The network namespace in which the engine publishes ports, and its cgroup."""
 
+_CGROUPS = Path("/sys/fs/cgroup")
 _HERE = Path(__file__).parent
 _DEADLINE = 120.0
 
@@ -77,6 +79,10 @@ class Engine:
         for left in ("docker.sock", "docker.pid", "log"):
             with contextlib.suppress(FileNotFoundError):
                 (self.folder / left).unlink()
+        for hierarchy in (_CGROUPS, *_CGROUPS.iterdir()):
+            for folder, _, _ in os.walk(hierarchy / NETWORK, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(folder)
 
 
 def _way_out() -> list[str]:
