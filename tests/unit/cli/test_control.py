@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -101,6 +102,17 @@ async def test_a_call_passes_the_callers_event_headers_and_nothing_else() -> Non
         (seen,) = function.seen
     assert (seen.method, seen.body, seen.headers["event-id"]) == ("POST", b"{}", "7")
     assert {"cookie", "authorization"}.isdisjoint(name.lower() for name in seen.headers)
+
+
+@pytest.mark.parametrize(("size", "status"), [(5 << 20, 200), (7 << 20, 413)])
+async def test_a_call_may_be_as_large_as_one_from_outside(size: int, status: int) -> None:
+    async with (
+        function_server() as function,
+        served(OneFunction(function.address)) as session,
+        session.post("functions/default/hello/call", data=BytesIO(bytes(size))) as got,
+    ):
+        assert got.status == status
+        assert [len(seen.body) for seen in function.seen] == [size] * (status == 200)
 
 
 async def test_a_functions_own_status_comes_back() -> None:

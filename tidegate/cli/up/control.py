@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from io import BytesIO
 from typing import Any, Protocol
 
 import aiohttp
@@ -20,6 +21,8 @@ from tidegate.cli.names import unknown
 
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 BODY_LIMIT = 6 * 1024 * 1024
+"""Bytes of a request, as many as an HTTP trigger takes by default."""
+
 CONNECT_TIMEOUT = 2.0
 METRICS_TIMEOUT = 4.0
 GRACE = 5.0
@@ -67,7 +70,7 @@ class Control:
 
     def extend(self, application: web.Application) -> None:
         """Add the routes to the admin server."""
-        own = web.Application(middlewares=[self._guarded()], client_max_size=BODY_LIMIT)
+        own = web.Application(middlewares=[self._guarded()])
         function = "/functions/{namespace}/{name}"
         own.router.add_get("/state", self._state)
         own.router.add_get("/functions", self._functions)
@@ -94,7 +97,8 @@ class Control:
             headers = request.headers
             if not self.allows(headers.get("Host", ""), headers.get("Authorization", "")):
                 return web.Response(status=401, text="the token of this `tidegate up` is needed")
-            return await handler(request)
+            # The bound of an application within another one has no effect.
+            return await handler(request.clone(client_max_size=BODY_LIMIT))
 
         return guard
 
@@ -125,13 +129,14 @@ class Control:
             return self._not_ready(key)
         host, port = random.choice(addresses)
         body = await request.read()
+        data = BytesIO(body) if body else None  # bytes would be sent in one go, however many
         headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
         assert self._session is not None
         try:
             async with (
                 asyncio.timeout(self._station.timeout_of(key) + GRACE),
                 self._session.request(
-                    request.method, f"http://{host}:{port}/", data=body or None, headers=headers
+                    request.method, f"http://{host}:{port}/", data=data, headers=headers
                 ) as answer,
             ):
                 return await _passed_on(request, answer)
