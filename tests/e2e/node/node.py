@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.e2e.node import bases, images, machine
 from tests.e2e.node.images import LANGUAGES, OURS, Images
 from tests.e2e.node.keys import write_keys
+from tests.e2e.node.metrics import metrics_server
 from tests.e2e.node.parts import parts
 from tests.e2e.node.programs import HERE, Programs, programs
 from tests.e2e.node.settings import socket, write_settings
@@ -70,6 +71,8 @@ class Node:
         for name in names:
             self._load(name)
         _eventually(lambda: _works(*kubectl, "apply", f"--filename={HERE / 'dns.yaml'}"), "no DNS")
+        said = metrics_server(built, bases.METRICS)
+        _eventually(lambda: _works(*kubectl, "apply", "--filename=-", given=said), "no metrics")
         names_work = ("wait", "deployment/dns", "--for=condition=Available")
         _eventually(lambda: _works(*kubectl, *names_work, *system), "the names are not served")
         return built
@@ -105,8 +108,9 @@ class Node:
         return _works("ctr", f"--address={socket(self.folder)}", *words)
 
 
-def _works(*command: str) -> bool:
-    return subprocess.run(command, capture_output=True, timeout=_DEADLINE).returncode == 0
+def _works(*command: str, given: str = "") -> bool:
+    done = subprocess.run(command, input=given.encode(), capture_output=True, timeout=_DEADLINE)
+    return done.returncode == 0
 
 
 def _eventually(look: Callable[[], bool], otherwise: str) -> None:

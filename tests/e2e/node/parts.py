@@ -78,6 +78,14 @@ def _api_flags(folder: Path) -> list[str]:
         f"--service-account-key-file={folder / 'accounts.key'}",
         f"--service-account-signing-key-file={folder / 'accounts.key'}",
         "--authorization-mode=Node,RBAC",
+        # For servers of other groups, such as that of the metrics, which are told who asks.
+        f"--requestheader-client-ca-file={folder / 'ca.crt'}",
+        "--requestheader-allowed-names=front-proxy-client",
+        "--requestheader-username-headers=X-Remote-User",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+        f"--proxy-client-cert-file={folder / 'aggregator.crt'}",
+        f"--proxy-client-key-file={folder / 'aggregator.key'}",
         # The second is off by default, and on where administrators are careful.
         "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement",
     ]

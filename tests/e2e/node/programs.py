@@ -33,6 +33,7 @@ PACKAGES = {
 PLUGINS = Path("/usr/lib/cni")
 """Of the package containernetworking-plugins."""
 
+_METRICS_SERVER = "sigs.k8s.io/metrics-server/cmd/metrics-server"
 _KUBERNETES = ("kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubectl")
 
 
@@ -83,4 +84,5 @@ def _build(target: Path) -> None:
         for name in _KUBERNETES:
             compiled(HERE / "kubernetes", f"k8s.io/kubernetes/cmd/{name}", Path(fresh) / name)
         compiled(HERE / "coredns", ".", Path(fresh) / "coredns")
+        compiled(HERE / "metrics-server", _METRICS_SERVER, Path(fresh) / "metrics-server")
         shutil.copytree(fresh, target)
