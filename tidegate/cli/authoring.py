@@ -38,7 +38,7 @@ def init(
 
 
 def test(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
     data: Annotated[
         str | None, typer.Option("--data", "-d", metavar="TEXT", help="Send this, not the cases.")
     ] = None,

@@ -18,7 +18,7 @@ FIELDS = ("file", "line", "object", "field", "message", "fix")
 
 
 def validate(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
     output: OutputOption = Format.TABLE,
 ) -> None:
     """Check manifests and say what is wrong. Exits with 1 when something is."""

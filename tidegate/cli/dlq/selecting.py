@@ -19,7 +19,8 @@ TriggerOption = Annotated[
     str, typer.Option("--trigger", "-t", metavar="NAME", help="Only letters of this trigger.")
 ]
 IdsArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="ID", help="Only these letters, of any namespace.")
+    list[str] | None,
+    typer.Argument(metavar="[ID]...", help="Only these letters, of any namespace."),
 ]
 
 

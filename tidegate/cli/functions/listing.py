@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def _list_functions(
     where: WhereFlags,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="Only these functions.")
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these functions.")
     ] = None,
     every: Annotated[
         bool, typer.Option("--all-namespaces", "-A", help="The functions of every namespace.")

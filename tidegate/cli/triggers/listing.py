@@ -49,7 +49,7 @@ AllNamespacesOption = Annotated[
 def _list_triggers(
     where: WhereFlags,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="Only these triggers.")
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these triggers.")
     ] = None,
     every: AllNamespacesOption = False,
     output: ListOutputOption = Format.TABLE,

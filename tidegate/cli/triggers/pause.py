@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tidegate.cli.place.place import Place
 
 NamesArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="NAME…", help="Names of the triggers.")
+    list[str] | None, typer.Argument(metavar="[NAME]...", help="Names of the triggers.")
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="Every trigger of the namespace.")]
 

@@ -21,7 +21,7 @@ from tidegate.cli.up.options import LogFormat, LogLevel, UpOptions
 
 def up(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="PATH", help="Files and folders. Default .")
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files and folders. Default .")
     ] = None,
     host: AddressOption = "127.0.0.1",
     port: PortOption = 8080,
