@@ -19,7 +19,10 @@ def test_records_of_kafka_outlive_their_gateway(cluster: Cluster) -> None:
     cluster.apply(*kafka(cluster.images.needed("kafka"), cluster.namespace))
     brokers = [f"kafka.{cluster.namespace}.svc:9092"]
     _follow(cluster, "kafka", {"brokers": brokers}, "bill")
-    assert cluster.get("kafkatrigger", "orders")["status"]["usableReplicas"] == 3
+    eventually(
+        lambda: cluster.get("kafkatrigger", "orders")["status"].get("usableReplicas") == 3,
+        "the status does not tell how many replicas could read",
+    )
 
 
 def test_records_of_kinesis_outlive_their_gateway(cluster: Cluster) -> None:
