@@ -1,8 +1,10 @@
 """The route table: host, path prefix and method lead to an owner, in a few dict look-ups."""
 
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import NamedTuple
+from urllib.parse import quote
 
 from gateway.http.errors import RouteConflict
 
@@ -39,6 +41,10 @@ class MethodNotAllowed:
 
 
 _NOT_FOUND = NotFound()
+_ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
+_SENT_AS_THEY_ARE = "/:@!$&'()*+,;=~%"
+"""Characters of a path (RFC 3986, 3.3), and the sign of what is in percent-encoding already."""
+
 _Owners = dict[str, Hashable]
 
 
@@ -47,7 +53,8 @@ class RouteTable:
 
     The most specific host that has the path decides, then the longest prefix; a method that this
     prefix lacks is MethodNotAllowed, and shorter prefixes are not asked. HEAD goes where GET goes.
-    Paths are compared as they come, percent-encoding included.
+    Paths are compared as they are sent, in percent-encoding, whose digits may be of either case
+    (RFC 3986, 6.2.2.1); a route may be written in any script.
     """
 
     __slots__ = ("_depth", "_hosts")
@@ -88,7 +95,7 @@ class RouteTable:
 
     def match(self, host: str, path: str, method: str) -> Match | NotFound | MethodNotAllowed:
         """Where a request goes. `host` is the Host header as it came, with port and any case."""
-        start = self._shortened(path)
+        start = self._shortened(_same_case(path) if "%" in path else path)
         hosts = self._hosts
         for name in (host, ANY) if host in hosts else (_host(host), ANY):
             prefixes = hosts.get(name)
@@ -129,7 +136,12 @@ def _claimed(owners: _Owners, method: str) -> Hashable | None:
 
 
 def _prefix(path: str) -> str:
-    return "/" + path.strip("/") if path.strip("/") else ""
+    sent = quote(path.strip("/"), safe=_SENT_AS_THEY_ARE)
+    return "/" + _same_case(sent) if sent else ""
+
+
+def _same_case(path: str) -> str:
+    return _ESCAPE.sub(lambda escape: escape[0].upper(), path)
 
 
 def _host(host: str) -> str:

@@ -24,6 +24,12 @@ def test_a_prefix_ends_at_a_segment() -> None:
     assert table(Route("a", "/a")).match("h", "/ab", "GET") == NotFound()
 
 
+@pytest.mark.parametrize("written", ["/größe", "/gr%C3%B6%C3%9Fe", "/gr%c3%b6%c3%9fe/"])
+@pytest.mark.parametrize("sent", ["/gr%C3%B6%C3%9Fe", "/gr%c3%b6%c3%9fe"])
+def test_a_path_in_another_script_is_found_as_it_is_sent(written: str, sent: str) -> None:
+    assert table(Route("size", written)).match("h", f"{sent}/%5b", "GET") == Match("size", "/%5b")
+
+
 def test_an_exact_host_comes_before_any_host_whatever_its_case_and_port() -> None:
     routes = table(Route("any", "/a/b"), Route("shop", "/a", "Shop.example"))
     for host in ("shop.example", "SHOP.example:8080", "shop.example.", "shop.example:"):
