@@ -58,6 +58,13 @@ async def call(pods: Pods, replica: int, id: str) -> None:
         assert answer.status in (200, 204)
 
 
+async def followed(pods: Pods) -> None:
+    """Wait until somebody looks on at every replica."""
+    rings: list[Any] = [one.running.progress("orders").decisions for one in pods.pods]
+    while not all(ring.followers for ring in rings):  # noqa: ASYNC110 - has no event
+        await asyncio.sleep(0.01)
+
+
 async def test_an_event_is_found_at_whichever_replica_had_it(pods: Pods) -> None:
     await call(pods, 0, "first")
     await call(pods, 1, "second")
@@ -99,12 +106,27 @@ async def test_looking_on_shows_what_all_replicas_do(
 ) -> None:
     printed = Printed(2, as_json=False)
     looking = asyncio.create_task(_followed(place(pods), {**QUERY, "payload": "0"}, printed))
-    rings: list[Any] = [one.running.progress("orders").decisions for one in pods.pods]
     async with asyncio.timeout(PATIENCE):
-        while not all(ring.followers for ring in rings):  # noqa: ASYNC110 - has no event
-            await asyncio.sleep(0.01)
+        await followed(pods)
         await call(pods, 0, "first")
         await call(pods, 1, "second")
         await looking
     shown = capsys.readouterr().out
     assert "first" in shown and "second" in shown
+
+
+class Closed(Printed):
+    """Prints for who has seen enough and closed the pipe, as head does."""
+
+    def take(self, row: dict[str, Any]) -> None:
+        raise BrokenPipeError
+
+
+async def test_looking_on_ends_as_any_verb_does_when_nobody_reads(pods: Pods) -> None:
+    printed = Closed(0, as_json=False)
+    looking = asyncio.create_task(_followed(place(pods), {**QUERY, "payload": "0"}, printed))
+    async with asyncio.timeout(PATIENCE):
+        await followed(pods)
+        await call(pods, 0, "first")
+        with pytest.raises(BrokenPipeError):
+            await looking

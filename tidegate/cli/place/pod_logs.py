@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from tidegate.cli.place.together import tasks
 from tidegate.kube.client import KubeClient
 from tidegate.kube.errors import Gone, Invalid, KubeError, NotFound, Unavailable
 from tidegate.kube.objects import Object, ObjectKey, key_of
@@ -49,9 +50,12 @@ async def printed(client: KubeClient, key: ObjectKey, lines: int) -> AsyncIterat
 async def following(
     client: KubeClient, key: ObjectKey, lines: int
 ) -> AsyncIterator[asyncio.Queue[str]]:
-    """What all pods print, those that come later too, for the length of the block."""
+    """What all pods print, those that come later too, for the length of the block.
+
+    Raises `KubeError` when pods may not be listed or watched.
+    """
     queue: asyncio.Queue[str] = asyncio.Queue(MOST_WAITING)
-    async with asyncio.TaskGroup() as group:
+    async with tasks() as group:
         follower = _Follower(client, key, queue, group)
         watching = group.create_task(follower.watch(lines), name=f"pods of {key}")
         try:

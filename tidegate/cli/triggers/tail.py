@@ -101,10 +101,11 @@ async def _followed(place: Place, query: dict[str, str], printed: Printed) -> No
     """Follow every gateway until enough is printed. Raises `KubeError` when none goes on."""
     import asyncio
 
+    from tidegate.cli.place.together import tasks
     from tidegate.kube.errors import Unavailable
 
     gateways = await place.gateways()
-    async with asyncio.TaskGroup() as group:
+    async with tasks() as group:
         left = {group.create_task(_follow(one, query, printed), name=one.name) for one in gateways}
         trouble: KubeError = Unavailable("no gateway tells any more; it may have ended")
         while left and not printed.is_enough:

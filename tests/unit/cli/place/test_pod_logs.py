@@ -14,7 +14,7 @@ from tests.fakes.kube_memory import KubeMemory
 from tests.fakes.kube_proxy import KubeProxy
 from tidegate.cli.place.pod_logs import following, printed
 from tidegate.kube.client import KubeClient, connected
-from tidegate.kube.errors import Invalid
+from tidegate.kube.errors import Forbidden, Invalid
 from tidegate.kube.objects import ObjectKey
 from tidegate.kube.resources import PODS
 
@@ -29,9 +29,14 @@ class Kubelet(KubeProxy):
         super().__init__(server.access())
         self.logs: dict[str, asyncio.Queue[str | None]] = defaultdict(asyncio.Queue)
         self.asked_for: list[str] = []
+        self.forbids = ""
 
     async def _passed_on(self, request: web.Request) -> web.StreamResponse:
         found = re.search(r"/pods/([^/]+)/log$", request.path)
+        if self.forbids and request.path.endswith(f"/{self.forbids}"):
+            said = f'User "eve" cannot list resource "{self.forbids}"'
+            status = {"kind": "Status", "apiVersion": "v1", "message": said, "code": 403}
+            return web.json_response(status, status=403)
         if found is None:
             return await super()._passed_on(request)
         self.asked_for.append(request.query_string)
@@ -129,3 +134,18 @@ async def test_the_last_lines_of_every_pod_are_printed(
 async def test_without_pods_there_is_a_sentence(client: KubeClient) -> None:
     with pytest.raises(Invalid, match="it has no pods"):
         _ = [line async for line in printed(client, KEY, 5)]
+
+
+async def test_who_may_not_list_pods_is_told_what_to_grant(
+    client: KubeClient, kubelet: Kubelet
+) -> None:
+    kubelet.forbids = "pods"
+    with pytest.raises(Forbidden, match=r"grant .* resources \['pods'\]"):
+        async with asyncio.timeout(PATIENCE), following(client, KEY, 10) as lines:
+            await lines.get()
+
+
+async def test_what_goes_wrong_with_a_line_is_not_hidden_in_a_group(client: KubeClient) -> None:
+    with pytest.raises(BrokenPipeError):
+        async with asyncio.timeout(PATIENCE), following(client, KEY, 10):
+            raise BrokenPipeError
