@@ -31,11 +31,14 @@ class KeptObjects:
     def write(self, kind: str, key: ObjectKey, text: str) -> None:
         """Keep `text` as the object, whole or not at all. Only this user may read it."""
         descriptor, name = tempfile.mkstemp(dir=self.folder)  # made with mode 0600
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, self.path(kind, key))
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, self.path(kind, key))
+        finally:
+            Path(name).unlink(missing_ok=True)  # gone already where all went well
 
     def remove(self, kind: str, key: ObjectKey) -> None:
         """Keep it no more."""

@@ -21,6 +21,9 @@ LOOK = 1.0
 
 LONGEST_WATCH = 600.0
 
+LARGEST = 2 * 1024 * 1024
+"""Bytes of an object in JSON: twice what is read of it in YAML, which is what is kept."""
+
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -98,12 +101,15 @@ class ObjectRoutes:
     async def _delete(self, request: web.Request) -> web.StreamResponse:
         options = await _body(request) if request.can_read_body else {}
         conditions = options.get("preconditions") or {}
+        if not isinstance(conditions, dict):
+            raise Refused(400, "BadRequest", "preconditions: is no JSON object")
         return _json(await self._objects.delete(_kind(request), _key(request), conditions))
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
         """Stream what changes, beginning with what is there."""
         text = request.query.get("timeoutSeconds", "")
         lasts = min(float(text) if text.isdecimal() else LONGEST_WATCH, LONGEST_WATCH)
+        self._selected(request)  # what is refused is so before the answer begins
         response = web.StreamResponse(headers={"content-type": "application/json"})
         await response.prepare(request)
         task = asyncio.current_task()
@@ -142,19 +148,26 @@ def _saying(serve: Serve) -> Serve:
         try:
             return await serve(request)
         except Refused as error:
-            status = {
-                "kind": "Status",
-                "apiVersion": "v1",
-                "metadata": {},
-                "status": "Failure",
-                "message": str(error),
-                "reason": error.reason,
-                "details": {"name": error.name, "kind": request.match_info["plural"]},
-                "code": error.code,
-            }
-            return _json(status, error.code)
+            return _status(error, request.match_info["plural"])
+        except RecursionError:
+            deep = Refused(400, "BadRequest", "the object is nested too deeply; make it flatter")
+            return _status(deep, request.match_info["plural"])
 
     return answer
+
+
+def _status(error: Refused, plural: str) -> web.Response:
+    status = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": str(error),
+        "reason": error.reason,
+        "details": {"name": error.name, "kind": plural},
+        "code": error.code,
+    }
+    return _json(status, error.code)
 
 
 def _kind(request: web.Request) -> str:
@@ -166,12 +179,18 @@ def _key(request: web.Request) -> ObjectKey:
 
 
 async def _body(request: web.Request) -> Object:
+    text = await request.read()
+    if len(text) > LARGEST:
+        message = f"the object is larger than {LARGEST // 1024} KiB; put large code behind an URL"
+        raise Refused(413, "RequestEntityTooLarge", message)
     try:
-        body = orjson.loads(await request.read())
+        body = orjson.loads(text)
     except orjson.JSONDecodeError:
         body = None
     if not isinstance(body, dict):
         raise Refused(400, "BadRequest", "the body is no JSON object")
+    if not isinstance(body.get("metadata", {}), dict):
+        raise Refused(400, "BadRequest", "metadata: is no JSON object")
     return body
 
 

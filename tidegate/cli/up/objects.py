@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -144,23 +145,27 @@ class LaptopObjects:
                 if value != shown["metadata"].get(name):
                     raise _conflict(kind, key)
             self._check_is_kept(resource)
-            await asyncio.to_thread(self._kept.remove, kind, key)
-            await asyncio.to_thread(self._pauses.forget, str(resource))
+            with _keeping(resource.kind, key):
+                await asyncio.to_thread(self._kept.remove, kind, key)
+                await asyncio.to_thread(self._pauses.forget, str(resource))
             await self._running.take_up()
             return shown
 
     async def _pause(self, trigger: Resource, paused: bool) -> Object:
-        await asyncio.to_thread(self._pauses.say, str(trigger), paused)
+        key = ObjectKey(trigger.namespace, trigger.name)
+        with _keeping(trigger.kind, key):
+            await asyncio.to_thread(self._pauses.say, str(trigger), paused)
         await self._running.take_up()
-        return self.get(trigger.kind, ObjectKey(trigger.namespace, trigger.name))
+        return self.get(trigger.kind, key)
 
     async def _write(self, kind: str, key: ObjectKey, obj: Object) -> Object:
         obj["apiVersion"] = API_VERSION if kind in CUSTOM_KINDS else "v1"
         obj["kind"] = kind
         obj["metadata"]["namespace"] = key.namespace
-        text = text_of(obj)
+        text = await asyncio.to_thread(text_of, obj)
         await asyncio.to_thread(self._check, kind, key, text)
-        await asyncio.to_thread(self._kept.write, kind, key, text)
+        with _keeping(kind, key):
+            await asyncio.to_thread(self._kept.write, kind, key, text)
         await self._running.take_up()
         return self.get(kind, key)
 
@@ -276,11 +281,21 @@ def _same(kind: str, key: ObjectKey, obj: Object) -> ObjectKey:
 
 def _only_pauses(change: Object) -> bool | None:
     """Return what `change` says of pausing, if it says nothing else."""
-    rest = {name: value for name, value in change.items() if name != "metadata"}
-    spec = rest.get("spec")
-    if set(rest) == {"spec"} and isinstance(spec, dict) and set(spec) == {"paused"}:
-        return bool(spec["paused"])
+    spec = change.get("spec")
+    if set(change) == {"spec"} and isinstance(spec, dict) and set(spec) == {"paused"}:
+        paused = spec["paused"]
+        return paused if isinstance(paused, bool) else None
     return None
+
+
+@contextmanager
+def _keeping(kind: str, key: ObjectKey) -> Iterator[None]:
+    """Say what the file system refuses."""
+    try:
+        yield
+    except OSError as error:
+        message = f"{kind} {key}: cannot be kept in the state folder: {error.strerror}; mend it"
+        raise Refused(500, "InternalError", message, key.name) from error
 
 
 def _conflict(kind: str, key: ObjectKey) -> Refused:

@@ -27,7 +27,8 @@ class Pauses:
             loaded = json.loads(self._file.read_text())
         except (OSError, ValueError):
             loaded = {}
-        self._said = {str(name): bool(said) for name, said in loaded.items()}
+        known = loaded.items() if isinstance(loaded, dict) else ()
+        self._said = {name: said for name, said in known if isinstance(said, bool)}
 
     def say(self, name: str, paused: bool) -> None:
         """Keep what a verb said of one trigger. Blocks."""
