@@ -44,7 +44,7 @@ def test(
     ] = None,
     state: StateOption = STATE,
 ) -> None:
-    """Run functions here, send them events, and compare what they answer.
+    """Run functions here, and compare what they answer to events.
 
     The events are those of the files cases.toml beside the manifests.
     """

@@ -117,7 +117,7 @@ def controller(
     log_format: LogFormatOption = LogFormat.JSON,
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
-    """Make the objects of a Kubernetes cluster run: one replica of the controllers.
+    """Run one replica of the controllers of a cluster.
 
     Of several replicas one works, the one that holds the Lease. SIGTERM gives it
     back.

@@ -79,7 +79,7 @@ def gateway(
     log_format: LogFormatOption = LogFormat.JSON,
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
-    """Run the triggers of a Kubernetes cluster: one replica of the gateway.
+    """Run one replica of the gateway of a cluster.
 
     SIGTERM hands the triggers to the other replicas and drains; a second one
     does not wait.

@@ -80,6 +80,14 @@ def test_help_fits_80_columns(verb: tuple[str, ...]) -> None:
     assert "Show this message" in result.stdout
 
 
+@pytest.mark.parametrize("verb", list(every_verb()), ids=" ".join)
+def test_no_verb_is_cut_in_the_help_of_its_group(verb: tuple[str, ...]) -> None:
+    _, _, commands = invoke(*verb, "--help").stdout.partition("Commands:\n")
+    lines = commands.splitlines()
+    # A terminal of 80 columns shows 78 of them; this runner shows 80.
+    assert [line for line in lines if line.endswith("...") or len(line) > 78] == []
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
 def test_each_shell_gets_its_script(shell: str) -> None:
     result = invoke("completion", shell)

@@ -41,7 +41,7 @@ def install(
     kubeconfig: KubeconfigOption = None,
     context: ContextOption = "",
 ) -> None:
-    """Install Tidegate on a cluster, or bring an installation up to date."""
+    """Install Tidegate on a cluster, or bring it up to date."""
     import yaml
 
     from tidegate.cli.cluster.access import cluster_access

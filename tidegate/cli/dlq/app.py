@@ -8,7 +8,7 @@ from tidegate.cli.dlq.listing import list_letters, show
 from tidegate.cli.dlq.purging import purge
 from tidegate.cli.dlq.redriving import redrive
 
-HELP = "See events that could not be delivered, and try them again."
+HELP = "See what could not be delivered, and try it again."
 
 app = typer.Typer(no_args_is_help=True, help=HELP)
 

@@ -14,7 +14,7 @@ from tidegate.cli.functions.logs import logs
 from tidegate.cli.functions.top import top
 
 app = typer.Typer(
-    no_args_is_help=True, help="Begin, test, deploy, call and watch functions; read their logs."
+    no_args_is_help=True, help="Make, test, call and watch functions; read their logs."
 )
 
 app.command("init")(init)

@@ -24,7 +24,7 @@ def _describe(
         typer.Option("--output", "-o", "--out", metavar="FORM", help="text, yaml or json."),
     ] = DescriptionForm.TEXT,
 ) -> None:
-    """Show a function: what it is, its triggers and their lag, conditions and Events."""
+    """Show a function, its triggers, lag, conditions and Events."""
     from tidegate.cli.functions.description import text
     from tidegate.cli.place.open import run
 

@@ -35,7 +35,7 @@ def _top(
     ] = False,
     output: ListOutputOption = Format.TABLE,
 ) -> None:
-    """Show how often functions were called, how long it took, what failed. Also: stats.
+    """Show calls, failures and durations of functions. Also: stats.
 
     The numbers are those of all processes that take calls now.
     """

@@ -40,7 +40,7 @@ class BrokerFlags(WhereFlags):
 
 @app.callback()
 def topic() -> None:
-    """Make, remove and list topics of Kafka, and write to them.
+    """Make, remove and list Kafka topics, and write to them.
 
     Without --brokers and KAFKA_BROKERS a gateway of the place does it at its own
     brokers and with its own login; in a cluster that takes the right to read the

@@ -49,7 +49,7 @@ def _describe(
         typer.Option("--output", "-o", "--out", metavar="FORM", help="text, yaml or json."),
     ] = DescriptionForm.TEXT,
 ) -> None:
-    """Show a trigger: what it says, its functions, lag, last error and Events.
+    """Show a trigger, its functions, lag, last error and Events.
 
     Triggers of one name but of several kinds are shown one after the other.
     """

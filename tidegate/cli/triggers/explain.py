@@ -26,10 +26,11 @@ def _explain(
     kind: KindOption = None,
     output: ListOutputOption = Format.TABLE,
 ) -> None:
-    """Say what became of an event: filter, attempts, outcome, and what to do.
+    """Say what became of an event, and what to do.
 
-    Every gateway is asked for what it remembers: the last events of each trigger,
-    and more of those that failed. Payloads are not remembered.
+    What the filter said, each attempt, and the outcome. Every gateway is asked for
+    what it remembers: the last events of each trigger, and more of those that failed.
+    Payloads are not remembered.
     """
     from tidegate.cli.place.open import run
     from tidegate.cli.triggers.story import story

@@ -39,6 +39,11 @@ class Kind:
     """Fields of a new trigger's `spec` that need not be named."""
 
     @property
+    def announced(self) -> str:
+        """What the messages call it that are Kubeless's."""
+        return "Cronjob" if self.word == "cronjob" else self.title
+
+    @property
     def resource(self) -> Resource:
         """What the API server calls it."""
         return TRIGGERS[self.word]
@@ -73,7 +78,7 @@ KINDS = (
     ),
     Kind(
         "cronjob",
-        "Cronjob",
+        "cron job",
         CronJobFlags,
         ("function_name", "schedule"),
         (*_NAMES, ("SCHEDULE", "schedule"), ("FUNCTION NAME", "function")),

@@ -60,7 +60,7 @@ def _publish(
         list[str], typer.Option("--records", "--message", metavar="TEXT", help="May be repeated.")
     ],
 ) -> None:
-    """Write records to a Kinesis stream; they are stored when this ends."""
+    """Write records to a Kinesis stream. They are stored when this ends."""
     whose = account.account()
     from tidegate.cli.kinesis_publisher import publish
 

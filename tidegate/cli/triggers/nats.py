@@ -20,7 +20,7 @@ def publish(
     ] = "kubeless",
     state: StateOption = STATE,
 ) -> None:
-    """Publish one message to a NATS subject; tidegate publish nats says more of it."""
+    """Publish one message to a NATS subject. More of it: tidegate publish nats."""
     from tidegate.cli.nats_publisher import Message
     from tidegate.cli.nats_publisher import publish as publish_message
     from tidegate.cli.publish import running_nats

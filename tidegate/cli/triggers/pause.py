@@ -26,7 +26,7 @@ def _pause(
     every: AllOption = False,
     kind: KindOption = None,
 ) -> None:
-    """Stop triggers where they are: nothing is read, and no place is lost.
+    """Stop triggers where they are; no place is lost.
 
     What is in flight ends. HTTP callers get 503 with Retry-After. A schedule fires
     nothing. Core NATS keeps no messages: those that come meanwhile are lost.

@@ -48,11 +48,11 @@ def _try(
     dry: Annotated[bool, typer.Option("--dry", help="Stop before the function.")] = False,
     output: ListOutputOption = Format.TABLE,
 ) -> None:
-    """Try one event: filter, function and policy, and nothing is kept of it.
+    """Try one event on a trigger; nothing is kept of it.
 
-    The function is called, once, under the trigger's own deadline. No retry is made
-    and no dead letter written: what the policy would do then is said. Exit code 1
-    when the function did not take the event.
+    The filter decides, then the function is called, once, under the trigger's own
+    deadline. No retry is made and no dead letter written: what the policy would do
+    then is said. Exit code 1 when the function did not take the event.
     """
     from tidegate.cli.place.open import run
     from tidegate.cli.triggers.verdicts import trial_text

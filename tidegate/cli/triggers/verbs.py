@@ -68,7 +68,7 @@ def _create(
 
     target = where.target()
     made = run(target, lambda place: created(place, kind, name, wanted))
-    _say(f"{kind.title} trigger {name} created in namespace {_namespace(made)} successfully!")
+    _say(f"{kind.announced} trigger {name} created in namespace {_namespace(made)} successfully!")
 
 
 def _update(
@@ -84,7 +84,8 @@ def _update(
     if dry.dry_run:
         _print(_manifest(after), dry.form)
     else:
-        _say(f"{kind.title} trigger {name} updated in namespace {_namespace(after)} successfully!")
+        namespace = _namespace(after)
+        _say(f"{kind.announced} trigger {name} updated in namespace {namespace} successfully!")
 
 
 def _delete_of(kind: Kind) -> Any:
@@ -97,7 +98,7 @@ def _delete_of(kind: Kind) -> Any:
             return place.namespace
 
         namespace = run(where.target(), work)
-        _say(f"{kind.title} trigger {name} deleted from namespace {namespace} successfully!")
+        _say(f"{kind.announced} trigger {name} deleted from namespace {namespace} successfully!")
 
     return delete
 

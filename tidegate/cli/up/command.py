@@ -39,10 +39,10 @@ def up(
     log_format: LogFormatOption = LogFormat.TEXT,
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
-    """Run the functions and triggers of YAML and JSON files on this machine.
+    """Run functions and triggers of files on this machine.
 
-    Reads the files below each PATH, hidden folders left out, and follows their
-    changes. Ctrl-C lets what is in flight finish; a second one does not.
+    Reads the YAML and JSON files below each PATH, hidden folders left out, and follows
+    their changes. Ctrl-C lets what is in flight finish; a second one does not.
     """
     from tidegate.cli.up.main import main
 
