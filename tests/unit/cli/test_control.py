@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -161,3 +162,35 @@ async def test_logs_are_lines_of_json(query: str) -> None:
         session.get(f"functions/default/hello/logs?{query}") as got,
     ):
         assert '"text":"words"' in await got.text()
+
+
+async def test_where_a_function_points_to_is_the_callers_to_follow() -> None:
+    async def elsewhere(_: web.Request, body: bytes) -> web.Response:
+        return web.Response(status=302, headers={"location": "/hidden"}, text="there")
+
+    async with (
+        function_server(elsewhere) as server,
+        served(OneFunction(server.address)) as session,
+        session.get("functions/default/hello/call", allow_redirects=False) as got,
+    ):
+        assert (got.status, await got.text()) == (302, "there")
+        assert [seen.path for seen in server.seen] == ["/"]
+
+
+async def test_an_answer_that_breaks_off_is_never_one_that_is_whole() -> None:
+    async def breaking(request: web.Request, body: bytes) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"half")
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    async with (
+        function_server(breaking) as server,
+        served(OneFunction(server.address)) as session,
+        session.get("functions/default/hello/call") as got,
+    ):
+        with pytest.raises(aiohttp.ClientError):
+            async with asyncio.timeout(10):
+                await got.read()

@@ -136,7 +136,11 @@ class Control:
             async with (
                 asyncio.timeout(self._station.timeout_of(key) + GRACE),
                 self._session.request(
-                    request.method, f"http://{host}:{port}/", data=data, headers=headers
+                    request.method,
+                    f"http://{host}:{port}/",
+                    data=data,
+                    headers=headers,
+                    allow_redirects=False,
                 ) as answer,
             ):
                 return await _passed_on(request, answer)
@@ -220,8 +224,14 @@ async def _passed_on(request: web.Request, answer: aiohttp.ClientResponse) -> we
     kind = answer.headers.get("content-type", "application/octet-stream")
     response = web.StreamResponse(status=answer.status, headers={"content-type": kind})
     await response.prepare(request)
-    async for chunk in answer.content.iter_any():
-        await response.write(chunk)
+    whole = False
+    try:
+        async for chunk in answer.content.iter_any():
+            await response.write(chunk)
+        whole = True
+    finally:
+        if not whole and request.transport is not None:
+            request.transport.abort()  # no sentence can follow, and half must not look whole
     return response
 
 
