@@ -38,8 +38,8 @@ class TokenFile:
         wanted = await asyncio.to_thread(self._read)
         if not wanted:
             sentence = (
-                f"operations are closed: there is no token in {self._path}; "
-                "mount the Secret tidegate-admin there"
+                f"operations are closed: there is no token in {self._path}; the Secret "
+                "tidegate-admin belongs there, and comes within two minutes of an installation"
             )
             return error_answer("forbidden", 403, sentence)
         given = request.headers.get(TOKEN_HEADER, "").encode("utf-8", "surrogateescape")
