@@ -86,4 +86,5 @@ async def _connection(url: str) -> AsyncIterator[Any]:
 def _unreachable(url: str, reason: str) -> CommandError:
     place = urlsplit(url)
     where = f"{place.hostname}:{place.port or 4222}" if place.hostname else "that URL"
-    return CommandError(f"NATS at {where}: {reason}", ExitCode.UNREACHABLE)
+    sentence = f"NATS at {where}: {reason}; is this the server? Name another one with --url"
+    return CommandError(sentence, ExitCode.UNREACHABLE)

@@ -15,7 +15,7 @@ from tidegate.cli.place.place import METRICS_TIMEOUT, FunctionCall
 from tidegate.cli.place.pod_logs import following, labels_of, printed
 from tidegate.cli.place.together import together
 from tidegate.kube.client import KubeClient
-from tidegate.kube.errors import Forbidden, NotFound
+from tidegate.kube.errors import Forbidden, NotFound, Unavailable
 from tidegate.kube.objects import Object, ObjectKey
 from tidegate.kube.pods import is_ready, pods
 from tidegate.kube.proxy import Answer, Proxied, proxied, service
@@ -84,7 +84,7 @@ class ClusterPlace:
         """See `Place.gateways`."""
         ready = [pod for pod in await self._gateway_pods() if is_ready(pod)]
         if not ready:
-            raise NotFound(
+            raise Unavailable(
                 "no gateway of Tidegate is ready in this cluster; look with: tidegate check"
             )
         homes = {pod["metadata"]["namespace"] for pod in ready}

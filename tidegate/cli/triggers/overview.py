@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,8 +11,9 @@ from tidegate.cli.errors import CommandError, ExitCode
 from tidegate.cli.names import unknown
 from tidegate.cli.place.kinds import TRIGGERS
 from tidegate.cli.place.place import GatewayAdmin, Place
+from tidegate.cli.place.together import together
 from tidegate.cli.triggers.objects import Object
-from tidegate.kube.errors import Forbidden, KubeError, NotFound
+from tidegate.kube.errors import Forbidden, KubeError, NotFound, Unavailable
 from tidegate.kube.resources import Resource
 from tidegate.kube.selection import Selection
 
@@ -28,15 +28,8 @@ Row = dict[str, Any]
 
 async def triggers(place: Place, namespace: str, words: Iterable[str] = TRIGGERS) -> list[Object]:
     """Return the triggers of these kinds; an empty `namespace` is all of them."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            asked = [
-                group.create_task(_listed(place, TRIGGERS[word], namespace), name=word)
-                for word in words
-            ]
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None  # they all failed alike, and one sentence is enough
-    return [obj for task in asked for obj in task.result()]
+    asked = (_listed(place, TRIGGERS[word], namespace) for word in words)
+    return [obj for found in await together(asked) for obj in found]
 
 
 async def named(place: Place, name: str, words: Iterable[str] = TRIGGERS) -> list[Object]:
@@ -58,13 +51,9 @@ async def told(place: Place) -> tuple[list[Row], str]:
     """Return the rows of all gateways, and why some are missing; empty when none are."""
     try:
         gateways = await place.gateways()
-    except (Forbidden, NotFound) as error:
+    except (Forbidden, Unavailable) as error:
         return [], str(error)
-    async with asyncio.TaskGroup() as group:
-        asked = [
-            group.create_task(_told_by(one, place.is_laptop), name=one.name) for one in gateways
-        ]
-    answers = [task.result() for task in asked]
+    answers = await together(_told_by(one, place.is_laptop) for one in gateways)
     missing = next((sentence for _, sentence in answers if sentence), "")
     return [row for rows, _ in answers for row in rows], missing
 

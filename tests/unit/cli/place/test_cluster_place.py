@@ -16,7 +16,7 @@ from tidegate.cli.place.cluster import ClusterPlace
 from tidegate.cli.place.kinds import FUNCTIONS
 from tidegate.cli.place.place import FunctionCall
 from tidegate.kube.client import connected
-from tidegate.kube.errors import Forbidden, NotFound, Unavailable
+from tidegate.kube.errors import Forbidden, Unavailable
 from tidegate.kube.objects import Object, ObjectKey
 from tidegate.kube.resources import PODS, SECRETS
 
@@ -148,5 +148,5 @@ async def test_without_a_token_none_is_sent(place: ClusterPlace) -> None:
 
 
 async def test_without_a_gateway_there_is_a_sentence(place: ClusterPlace) -> None:
-    with pytest.raises(NotFound, match="look with: tidegate check"):
+    with pytest.raises(Unavailable, match="look with: tidegate check"):
         await place.gateways()
