@@ -25,6 +25,8 @@ from tidegate.kube.objects import ObjectKey, version_of
 ATTEMPTS = 8
 """How often a change is tried again that lost a race: controllers write statuses all the time."""
 
+_UPDATES = {FUNCTIONS: "function update", CRON_JOB_TRIGGERS: "trigger cronjob update"}
+
 
 async def created(place: Place, name: str, wish: Wish, schedule: str, wait: WaitFlags) -> None:
     """Make the function, and the trigger of its schedule. Raises `CommandError`."""
@@ -43,7 +45,7 @@ async def created(place: Place, name: str, wish: Wish, schedule: str, wait: Wait
         except AlreadyExists as error:
             raise CommandError(
                 f"the {resource.kind} {name} is in namespace {place.namespace} already; "
-                f"change it with: tidegate function update {name}"
+                f"change it with: tidegate {_UPDATES[resource]} {name}"
             ) from error
     say(f"Function {name} submitted for deployment")
     await _seen_through(place, made[0], wait)

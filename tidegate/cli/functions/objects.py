@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tidegate.cli.errors import CommandError, ExitCode
 from tidegate.cli.functions.code import Code
 from tidegate.cli.functions.flags import CodeFlags, PodFlags
 from tidegate.cli.functions.pairs import Pairs, names, pairs, variables
@@ -16,6 +18,10 @@ Object = dict[str, Any]
 PORT: Final = 8080
 PORT_NAME: Final = "http-function-port"
 _VOLUME: Final = "-vol"
+_QUANTITY: Final = re.compile(
+    r"([0-9]+([.][0-9]*)?|[.][0-9]+)(n|u|m|k|Ki|[MGTPE]i?|[eE][+-]?[0-9]+)?"
+)
+"""An amount as Kubernetes writes it. A Function is stored with any; its pods are refused later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +140,18 @@ def _resources(before: Mapping[str, Any] | None, flags: PodFlags) -> Object | No
     named = {name: size for name, size in asked.items() if size is not None}
     if not named:
         return None
+    for name, size in named.items():
+        _check_amount(name, size)
     after = dict(before or {})
     for kind in ("limits", "requests"):
         after[kind] = {**(after.get(kind) or {}), **named}
     return after
+
+
+def _check_amount(name: str, size: str) -> None:
+    if _QUANTITY.fullmatch(size) is None:
+        example = "128Mi or 1Gi" if name == "memory" else "100m or 2"
+        raise CommandError(f"--{name} {size!r} is no amount; write {example}", ExitCode.USAGE)
 
 
 def _mount(pod: Object, container: Object, secrets: Mapping[str, bool]) -> None:

@@ -160,3 +160,15 @@ def test_a_pair_without_a_value_is_refused() -> None:
 
 def test_names_are_added_and_taken_away() -> None:
     assert names(["a,b-"]) == {"a": True, "b": False}
+
+
+@pytest.mark.parametrize("amount", ["lots", "", "128 Mi", "1K", "-1", "1Gi\n"])
+def test_an_amount_that_no_pod_could_have_is_refused(amount: str) -> None:
+    with pytest.raises(CommandError, match=r"--memory .* is no amount; write 128Mi or 1Gi"):
+        new_function("hello", "shop", wish(memory=amount))
+
+
+@pytest.mark.parametrize("amount", ["0", "100m", "0.5", "1.5Gi", "2e3", "64Ki", "1G"])
+def test_amounts_are_those_of_kubernetes(amount: str) -> None:
+    function = new_function("hello", "shop", wish(cpu=amount))
+    assert container(function)["resources"]["limits"] == {"cpu": amount}
