@@ -108,8 +108,15 @@ def _downloaded(url: str) -> bytes:
             sentence = f"downloading {shown}: the server answered {error.code}; check the URL"
         raise CommandError(sentence, ExitCode.UNREACHABLE) from error
     except (OSError, HTTPException, ValueError) as error:
-        raise CommandError(f"downloading {shown}: {error}", ExitCode.UNREACHABLE) from error
+        sentence = f"downloading {shown}: {_reason(error)}; check the URL, and that its server runs"
+        raise CommandError(sentence, ExitCode.UNREACHABLE) from error
     return bytes(body)
+
+
+def _reason(error: Exception) -> str:
+    """Return the words of the system where `urlopen` wraps them."""
+    cause = getattr(error, "reason", error)
+    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
 
 
 def _without_secrets(url: str) -> str:

@@ -92,3 +92,9 @@ def test_dependencies_are_text(tmp_path: Path) -> None:
     (tmp_path / "r.bin").write_bytes(b"\xff")
     with pytest.raises(CommandError, match="no dependency file"):
         dependencies_from(str(tmp_path / "r.bin"))
+
+
+def test_an_url_that_nobody_serves_is_said_in_words() -> None:
+    with pytest.raises(CommandError, match=r"Connection refused; check the URL") as caught:
+        code_from("http://127.0.0.1:1/f.py")
+    assert "urlopen" not in str(caught.value) and caught.value.code is ExitCode.UNREACHABLE
