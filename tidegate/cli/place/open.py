@@ -75,7 +75,15 @@ async def _laptop(target: Target, folder: Path) -> AsyncIterator[LaptopPlace]:
         except Unavailable as error:
             if not _alive(contact.pid):
                 raise not_running(state.folder) from error
-            raise
+            if error.__cause__ is None:
+                raise  # its own words
+            raise Unavailable(_silent(title, error.__cause__)) from error
+
+
+def _silent(title: str, cause: BaseException) -> str:
+    """Say what the network did, in terms of a laptop: the client knows of API servers only."""
+    when = "in time" if isinstance(cause, TimeoutError) else "any more"
+    return f"{title} does not answer {when}; the terminal in which it runs says why"
 
 
 @asynccontextmanager

@@ -13,10 +13,12 @@ import pytest
 import yaml
 
 from tidegate.cli.errors import CommandError, ExitCode
+from tidegate.cli.place.kinds import FUNCTIONS
 from tidegate.cli.place.open import run
 from tidegate.cli.place.place import Place
 from tidegate.cli.place.target import Target, target
 from tidegate.kube.errors import Denied, Forbidden, NotFound, Unauthorized, Unavailable
+from tidegate.kube.selection import Selection
 
 Config = Callable[..., Path]
 
@@ -128,3 +130,17 @@ def test_whatever_fails_is_a_sentence_and_a_code(
     ) as caught:
         run(Target(state=state), fails)
     assert caught.value.code is code
+
+
+def test_a_laptop_that_falls_silent_is_not_called_an_api_server(tmp_path: Path) -> None:
+    state = laptop(tmp_path / "state", os.getpid())
+
+    async def looks(place: Place) -> None:
+        await place.objects.list(Selection(FUNCTIONS, place.namespace))
+
+    with pytest.raises(
+        CommandError, match=r"`tidegate up` of .* does not answer any more;"
+    ) as caught:
+        run(Target(state=state), looks)
+    assert caught.value.code is ExitCode.UNREACHABLE
+    assert "API server" not in str(caught.value)
