@@ -93,8 +93,9 @@ def run() -> int:
 
 def _usage(error: TyperException) -> str:
     """Say what is wrong with a command line; a verb without its arguments shows its help."""
-    message = error.format_message().rstrip(".")
-    context = getattr(error, "ctx", None)
-    if context is None or "\n" in message:
+    message = error.format_message()
+    if "\n" in message:
         return message
-    return f"tidegate: {message}; see {context.command_path} --help"
+    context = getattr(error, "ctx", None)
+    where = "tidegate" if context is None else context.command_path
+    return f"tidegate: {message.rstrip('.')}; see {where} --help"

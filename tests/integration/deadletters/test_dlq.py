@@ -114,7 +114,7 @@ async def test_a_purge_asks_first(up: Up) -> None:
     refused = await up.command("dlq", "purge", "--all")
     assert (refused.code, "add --yes" in refused.err) == (2, True)
     answer = await up.command("dlq", "purge", first["id"], "--yes")
-    assert (answer.code, answer.out) == (0, "1 dead letters are gone\n")
+    assert (answer.code, answer.out) == (0, "1 dead letter is gone\n")
     assert [letter["id"] for letter in await letters(up)] != [first["id"]]
     assert len(await letters(up)) == 1
 

@@ -140,6 +140,18 @@ def test_a_user_error_is_never_a_traceback(
     assert capsys.readouterr().err.startswith("tidegate: there is no file or folder nowhere")
 
 
+@pytest.mark.parametrize(
+    "arguments", [["function", "call", "x", "--data"], ["trigger", "tail", "-n"]]
+)
+def test_an_option_without_its_value_is_a_sentence(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tidegate", *arguments])
+    assert run() == 2
+    error = capsys.readouterr().err
+    assert error.startswith("tidegate: Option ") and "requires an argument; see tidegate" in error
+
+
 def test_headers_are_name_and_value() -> None:
     assert headers_from(["A: b", "C:d:e"]) == {"A": "b", "C": "d:e"}
     for wrong in ("plain", ": x", "A: b\nC: d"):

@@ -84,3 +84,9 @@ def test_a_comparison_with_nothing_says_so() -> None:
 
 def test_programs_get_the_report_as_it_is() -> None:
     assert json.loads(report_text(REPORT, Format.JSON)) == REPORT
+
+
+def test_a_failure_without_a_position_has_no_empty_brackets() -> None:
+    letter = {"event": "a-1", "position": "", "status": None, "error": "it answered 500"}
+    said = report_text(REPORT | {"functions": [FUNCTION | {"failures": [letter]}]}, Format.TABLE)
+    assert said.endswith("  a-1: it answered 500")

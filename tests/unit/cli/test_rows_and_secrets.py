@@ -70,3 +70,10 @@ def test_a_function_that_was_not_taken_up_yet_is_preparing() -> None:
 
 def test_an_empty_folder_is_said_to_be_one() -> None:
     assert "There is no function and no trigger yet" in overview([], [])
+
+
+def test_a_reason_that_names_its_trigger_is_not_named_again() -> None:
+    (idle,) = trigger_rows(load(IDLE)[0], [], "http://here")
+    named = idle | {"reason": "NATSTrigger default/idle: the broker is away"}
+    assert overview([], [named]).count("NATSTrigger default/idle: ") == 1
+    assert overview([], [idle]).count("NATSTrigger default/idle: ") == 1

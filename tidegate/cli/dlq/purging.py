@@ -36,18 +36,25 @@ def _purge(
 
     result = run(where.target(), work)
     plain = output in (Format.TABLE, Format.WIDE)
-    write(f"{result['purged']} dead letters are gone" if plain else document(result, output))
+    write(_gone(result["purged"]) if plain else document(result, output))
     remark(result["remarks"] if plain else ())
 
 
 purge = grouped(_purge)
 
 
+def _gone(count: int) -> str:
+    return "1 dead letter is gone" if count == 1 else f"{count} dead letters are gone"
+
+
 def _confirm(select: SelectFlags, ids: list[str] | None) -> None:
     """Ask on a terminal; raises `CommandError` elsewhere, so that no script waits or deletes."""
     if not sys.stdin.isatty():
         raise CommandError("nobody can be asked here; add --yes to purge", ExitCode.USAGE)
-    what = f"{len(ids)} dead letters" if ids else "all dead letters"
+    count = len(ids or ())
+    what = (
+        ("1 dead letter" if count == 1 else f"{count} dead letters") if ids else "all dead letters"
+    )
     of = f" of {select.trigger}" if select.trigger else ""
     typer.confirm(f"Throw {what}{of} away for good?", abort=True)
 

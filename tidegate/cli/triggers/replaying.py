@@ -123,11 +123,16 @@ def _function_lines(row: Row) -> Iterator[str]:
     if row["compared"]:
         yield f"  {row['differing']} of {row['compared']} compared answered otherwise than live"
     for one in row["differences"]:
-        yield f"  {one['event']} ({one['position']}): {_status(one)}, live {one['live']}"
+        yield f"  {_event(one)}: {_status(one)}, live {one['live']}"
     for one in row["failures"]:
-        yield f"  {one['event']} ({one['position']}): {one['error'] or _status(one)}"
+        yield f"  {_event(one)}: {one['error'] or _status(one)}"
     if row["failed"] > len(row["failures"]):
         yield f"  and {row['failed'] - len(row['failures'])} more failed"
+
+
+def _event(row: Row) -> str:
+    """Say which event; a dead letter has no position of its own."""
+    return f"{row['event']} ({row['position']})" if row["position"] else str(row["event"])
 
 
 def _status(row: Row) -> str:

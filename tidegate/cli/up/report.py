@@ -124,12 +124,17 @@ def _overview(functions: list[dict[str, Any]], triggers: list[dict[str, Any]]) -
         yield from ("", table([_titled(row, row["name"]) for row in functions], FUNCTION_COLUMNS))
     if triggers:
         yield from ("", table([_titled(row, row["trigger"]) for row in triggers], TRIGGER_COLUMNS))
-    reasons = [f"{name}: {row['reason']}" for name, row in _named(functions, triggers)]
+    reasons = [_explained(name, row["reason"]) for name, row in _named(functions, triggers)]
     if reasons:
         yield from ("", *reasons)
     if not (functions or triggers):
         yield "\nThere is no function and no trigger yet; add manifests, they are seen at once."
     yield ""
+
+
+def _explained(name: str, reason: str) -> str:
+    """Say of what the reason is, unless it says so itself."""
+    return reason if reason.startswith(f"{name}: ") else f"{name}: {reason}"
 
 
 def _named(
