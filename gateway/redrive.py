@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from gateway.context import Context
 from gateway.core.dead_letter import Letter
+from gateway.core.decisions import Decisions
 from gateway.core.delivery import Delivery, Outcome
 from gateway.core.dispatcher import Dispatcher
 from gateway.core.progress import Progress
@@ -68,7 +69,9 @@ class Redrive:
         )
         sink = delivery_sink(subscription, self._context)
         limits = Limits(events=max(policy.concurrency, REMOVED_AT_ONCE), drain_timeout=0.0)
-        dispatcher = Dispatcher(subscription, Route(source, sink), Progress(), limits)
+        # Nobody can ask for these decisions, and what is noted of a letter has its payload with it.
+        progress = Progress(decisions=Decisions(room=0))
+        dispatcher = Dispatcher(subscription, Route(source, sink), progress, limits)
         running = asyncio.create_task(dispatcher.run(), name=f"{id}: redrive")
         running.add_done_callback(lambda _: source.wake())
         try:
