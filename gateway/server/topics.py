@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -16,6 +15,9 @@ from gateway.settings import KafkaSettings
 
 if TYPE_CHECKING:
     from gateway.kafka.topics import Topics
+
+MOST = 100_000
+"""Partitions or copies that may be asked for; brokers take far fewer."""
 
 
 class TopicRoutes:
@@ -41,7 +43,7 @@ class TopicRoutes:
 
     async def _create(self, request: web.Request) -> web.Response:
         body = await json_body(request)
-        sizes = (int(body.get(name) or 1) for name in ("partitions", "replicas"))
+        sizes = (_count(body, name) for name in ("partitions", "replicas"))
         topic = Topic(str(body.get("name", "")), *sizes)
         await (await self._topics()).create(topic)
         return json_answer({})
@@ -53,8 +55,10 @@ class TopicRoutes:
     async def _publish(self, request: web.Request) -> web.Response:
         body = await json_body(request)
         key = None if body.get("key") is None else _decoded(body["key"])
-        headers = body.get("headers")
-        told = {str(name): str(value) for name, value in dict(headers or {}).items()}
+        headers = body.get("headers") or {}
+        if not isinstance(headers, dict):
+            raise ValueError("headers: is no JSON object")
+        told = {name: str(value) for name, value in headers.items()}
         record = Record(request.match_info["name"], _decoded(body.get("value")), key, told)
         partition, offset = await (await self._topics()).publish(record)
         return json_answer({"partition": partition, "offset": offset})
@@ -71,8 +75,15 @@ class TopicRoutes:
         return Topics(await own_cluster(settings), settings)
 
 
+def _count(body: Mapping[str, Any], name: str) -> int:
+    count = body.get(name) or 1
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST:
+        raise ValueError(f"{name}: {count!r} is no whole number from 1 to {MOST}")
+    return count
+
+
 def _decoded(text: object) -> bytes:
     try:
         return base64.b64decode(str(text or ""), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # also what has letters that ASCII has not
         raise ValueError("key and value of a record are base64") from error
