@@ -11,8 +11,16 @@ from itertools import count
 from typing import Any
 
 from gateway.core.recollection import Question, Row
-from gateway.core.tail import MOST_WAITING
-from gateway.core.witness import LOOK, Feed, Found, Witness, dropped_row, newest_first
+from gateway.core.tail import MOST_BYTES, MOST_WAITING
+from gateway.core.witness import (
+    LOOK,
+    MOST_FEEDS,
+    Feed,
+    Found,
+    Witness,
+    dropped_row,
+    newest_first,
+)
 from gateway.errors import SinkUnavailable
 from gateway.workers.messages import Inquiry, Update
 
@@ -27,11 +35,28 @@ Tell = Callable[[Update], Sequence[int]]
 class _Asked:
     """One question, and what has come of it."""
 
+    follows: bool
     waits_for: set[int] = field(default_factory=set)
     found: Found = field(default_factory=Found)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     rows: deque[Row] = field(default_factory=deque)
+    bytes: int = 0
     dropped: int = 0
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Take more rows; where nobody takes them in time, drop and count the oldest."""
+        self.rows.extend(rows)
+        self.bytes += sum(map(_payload, rows))
+        while len(self.rows) > MOST_WAITING or self.bytes > MOST_BYTES:
+            self.bytes -= _payload(self.rows.popleft())
+            self.dropped += 1
+
+    def taken(self) -> list[Row]:
+        """Return all rows, and forget them."""
+        rows = [dropped_row(self.dropped), *self.rows] if self.dropped else list(self.rows)
+        self.rows.clear()
+        self.bytes = self.dropped = 0
+        return rows
 
 
 class Inquiries:
@@ -61,6 +86,8 @@ class Inquiries:
     @asynccontextmanager
     async def feed(self, question: Question, *, payload: bool) -> AsyncIterator[Feed]:
         """See `Witness.feed`. A worker that is started later has nothing to say in it."""
+        if sum(asked.follows for asked in self._asked.values()) >= MOST_FEEDS:
+            raise SinkUnavailable(f"{MOST_FEEDS} look on already; try again when one has left")
         inquiry = Inquiry(next(self._numbers), question, follow=True, payload=payload)
         async with self._open(inquiry) as asked:
             yield JoinedFeed(asked)
@@ -76,10 +103,7 @@ class Inquiries:
             asked.found.subscriptions += found.subscriptions
             asked.found.remarks += found.remarks
             asked.waits_for.discard(place)
-        asked.rows.extend(report.get("rows", ()))
-        while len(asked.rows) > MOST_WAITING:
-            asked.rows.popleft()
-            asked.dropped += 1
+        asked.add(report.get("rows", ()))
         asked.news.set()
 
     def lost(self, place: int) -> None:
@@ -90,7 +114,7 @@ class Inquiries:
 
     @asynccontextmanager
     async def _open(self, inquiry: Inquiry) -> AsyncIterator[_Asked]:
-        asked = self._asked[inquiry.number] = _Asked()
+        asked = self._asked[inquiry.number] = _Asked(inquiry.follow)
         asked.waits_for.update(self._tell(Update(asked=(inquiry,))))
         try:
             yield asked
@@ -115,10 +139,7 @@ class JoinedFeed(Feed):
         except TimeoutError:
             return []
         asked.news.clear()
-        rows, dropped = list(asked.rows), asked.dropped
-        asked.rows.clear()
-        asked.dropped = 0
-        return [dropped_row(dropped), *rows] if dropped else rows
+        return asked.taken()
 
 
 class Informant:
@@ -156,6 +177,11 @@ class Informant:
                         await self._say({"inquiry": inquiry.number, "rows": rows})
         except SinkUnavailable:
             return  # too many look on; the parent has the same bound
+
+
+def _payload(row: Row) -> int:
+    """Return the length of what may be long of a row."""
+    return len(row.get("data", "")) + len(row.get("dataBase64", ""))
 
 
 def _joined(rows: Sequence[Row]) -> list[Row]:
