@@ -92,8 +92,9 @@ async def test_when_nothing_changes_nothing_is_asked(
     async with controllers(memory.access(), settings) as app:
         await settled(app)
         asked = dict(app.requests())
-    writes = {verb for verb, _ in asked if verb in ("patch", "create", "delete")}
-    assert writes == set(), asked
+    writes = {one for one in asked if one[0] in ("patch", "create", "delete")}
+    # The operators' token is tried once by who begins to lead, who may not look for it.
+    assert writes <= {("create", "secrets")}, asked
     leases = {"create": 0, "update": 4}  # of the two elections
     assert memory.storage.revision - before <= sum(leases.values())
 
