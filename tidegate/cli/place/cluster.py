@@ -82,7 +82,7 @@ class ClusterPlace:
 
     async def gateways(self) -> Sequence[ClusterGateway]:
         """See `Place.gateways`."""
-        ready = [pod for pod in await self._gateway_pods() if is_ready(pod)]
+        ready = self._trusted([pod for pod in await self._gateway_pods() if is_ready(pod)])
         if not ready:
             raise Unavailable(
                 "no gateway of Tidegate is ready in this cluster; look with: tidegate check"
@@ -97,6 +97,14 @@ class ClusterPlace:
             )
             for pod in ready
         ]
+
+    def _trusted(self, found: list[Object]) -> list[Object]:
+        """Return those of Tidegate's own namespace and of ours, where there are any.
+
+        Who may make pods anywhere can label one as a gateway, and would be shown events.
+        """
+        homes = (HOME, self.namespace)
+        return [pod for pod in found if pod["metadata"]["namespace"] in homes] or found
 
     async def _gateway_pods(self) -> list[Object]:
         """Return those of the cluster; if we may not look there, of this namespace or ours."""

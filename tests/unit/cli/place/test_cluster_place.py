@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 from aiohttp import web
@@ -16,9 +17,9 @@ from tidegate.cli.place.cluster import ClusterPlace
 from tidegate.cli.place.kinds import FUNCTIONS
 from tidegate.cli.place.place import FunctionCall
 from tidegate.kube.client import connected
-from tidegate.kube.errors import Forbidden, Unavailable
+from tidegate.kube.errors import AlreadyExists, Forbidden, Unavailable
 from tidegate.kube.objects import Object, ObjectKey
-from tidegate.kube.resources import PODS, SECRETS
+from tidegate.kube.resources import NAMESPACES, PODS, SECRETS
 
 HELLO = ObjectKey("default", "hello")
 READY: Object = {"conditions": [{"type": "Ready", "status": "True"}]}
@@ -70,14 +71,19 @@ async def function(place: ClusterPlace, **spec: object) -> None:
     await place.objects.create(FUNCTIONS, {"metadata": metadata, "spec": spec})
 
 
-async def pod(place: ClusterPlace, name: str, labels: dict[str, str], status: Object) -> None:
-    metadata = {"name": name, "namespace": "default", "labels": labels}
+async def pod(place: ClusterPlace, key: str, labels: dict[str, str], status: Object) -> None:
+    """Make a pod of a name, in the namespace before it if there is one."""
+    namespace, _, name = key.rpartition("/")
+    metadata: Object = {"name": name, "namespace": namespace or "default", "labels": labels}
+    if namespace:
+        with suppress(AlreadyExists):
+            await place.objects.create(NAMESPACES, {"metadata": {"name": namespace}})
     await place.objects.create(PODS, {"metadata": metadata, "spec": {}})
-    await place.objects.patch_status(PODS, ObjectKey("default", name), status)
+    await place.objects.patch_status(PODS, ObjectKey(metadata["namespace"], name), status)
 
 
-async def gateway(place: ClusterPlace, name: str, status: Object = READY) -> None:
-    await pod(place, name, {"app.kubernetes.io/name": "tidegate-gateway"}, status)
+async def gateway(place: ClusterPlace, key: str, status: Object = READY) -> None:
+    await pod(place, key, {"app.kubernetes.io/name": "tidegate-gateway"}, status)
 
 
 async def test_a_function_is_called_at_the_port_of_its_service(place: ClusterPlace) -> None:
@@ -145,6 +151,20 @@ async def test_without_a_token_none_is_sent(place: ClusterPlace) -> None:
     (one,) = await place.gateways()
     async with one.request("POST", "/operations/x", body=b"{}", timeout=30) as answer:
         assert json.loads(await answer.read())["token"] == ""
+
+
+async def test_a_pod_that_only_says_it_is_a_gateway_is_not_asked(place: ClusterPlace) -> None:
+    await gateway(place, "mallory/gateway-0")
+    await gateway(place, "tidegate/gateway-1")
+    assert [str(one.pod) for one in await place.gateways()] == ["tidegate/gateway-1"]
+    await gateway(place, "default/gateway-2")
+    asked = {str(one.pod) for one in await place.gateways()}
+    assert asked == {"tidegate/gateway-1", "default/gateway-2"}
+
+
+async def test_a_gateway_that_lives_elsewhere_is_found(place: ClusterPlace) -> None:
+    await gateway(place, "events/gateway-1")
+    assert [str(one.pod) for one in await place.gateways()] == ["events/gateway-1"]
 
 
 async def test_without_a_gateway_there_is_a_sentence(place: ClusterPlace) -> None:
