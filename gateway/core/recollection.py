@@ -85,12 +85,8 @@ class Recollection:
             **self._names(),
             "event": attributes(decision.head),
             "key": None if decision.key is None else _digest(decision.key),
-            "partition": None
-            if decision.partition is None
-            else str(decision.partition)[:LONGEST_VALUE],
-            "position": None
-            if decision.position is None
-            else str(decision.position)[:LONGEST_VALUE],
+            "partition": _text(decision.partition),
+            "position": _text(decision.position),
             "receivedAt": self.moment(decision.received_at),
             "settledAt": None if decision.outcome is None else self.moment(decision.at),
             "outcome": None if decision.outcome is None else decision.outcome.value,
