@@ -169,5 +169,9 @@ def _translated(doing: str, error: Exception) -> GatewayError:
             return ConfigError(f"{doing}: the brokers have none of them; correct the trigger")
         case errors.TopicAuthorizationFailedError():
             return ConfigError(f"{doing}: the brokers deny it; allow this user to read them")
+        case errors.KafkaConnectionError() | OSError():
+            return SourceUnavailable(
+                f"{doing}: the brokers cannot be reached; start them, or correct spec.brokers"
+            )
         case _:
             return SourceUnavailable(f"{doing}: {type(error).__name__}")

@@ -118,7 +118,12 @@ class StreamLog:
     async def _stream_by_subject(self, api: JetStreamApi) -> str:
         subject = self._subjects[0]
         names = (await api.request("STREAM.NAMES", {"subject": subject})).get("streams") or []
-        if len(names) != 1:
+        if not names:
+            raise ConfigError(
+                f"{self._name}: no JetStream stream holds the subject {subject}, so there is no "
+                "log to replay; create one, or correct jetstream.stream"
+            )
+        if len(names) > 1:
             raise ConfigError(
                 f"{self._name}: subject {subject} is in {len(names)} streams; "
                 "name one in jetstream.stream"

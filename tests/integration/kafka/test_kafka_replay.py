@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer
 from gateway.settings import Settings
 from tests.fakes.function_server import FunctionServer, function_server
 from tests.fakes.kafka_broker import AdminClient
+from tests.fakes.ports import free_port
 from tests.integration.kafka.bench import PATIENCE, Bench
 from tests.support.gateways import Running, running_gateway
 from tests.support.replays import Told, ago, counts, prepared, replayed
@@ -210,3 +211,11 @@ async def test_a_topic_that_is_gone_is_said(bench: Bench) -> None:
             await admin.delete_topics([bench.topic])
         report = await replayed(one.running, target="next", start=NOON)
         assert report["error"].endswith("the brokers have none of them; correct the trigger")
+
+
+async def test_brokers_that_are_away_are_said_with_what_to_do(bench: Bench) -> None:
+    async with shop(bench) as one:
+        away = KafkaTopic(bench.topic, bench.group, brokers=(f"127.0.0.1:{free_port()}",))
+        await one.running.apply(replace(trigger(bench), source=away))
+        report = await replayed(one.running, start=NOON)
+        assert report["error"].endswith("cannot be reached; start them, or correct spec.brokers")

@@ -325,5 +325,10 @@ async def test_what_cannot_be_replayed_is_refused_with_the_reason(shop: Shop) ->
     await shop.running.apply(replace(orders(), source=source))
     report = await replayed(shop.running)
     assert "is a work queue, which forgets what was taken" in report["error"]
+    nowhere = NatsSubject("nowhere.*", "hello", jetstream=JetStreamConsumer("nowhere"))
+    await shop.running.apply(replace(orders(), source=nowhere))
+    assert (
+        "no JetStream stream holds the subject nowhere.*" in (await replayed(shop.running))["error"]
+    )
     await shop.running.apply(replace(orders(), source=NatsSubject("orders.*", "hello")))
     assert "core NATS keeps no messages" in (await replayed(shop.running))["error"]
