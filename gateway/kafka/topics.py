@@ -113,11 +113,16 @@ class Topics:
                 yield
         except (TimeoutError, OSError, errors.KafkaConnectionError) as error:
             brokers = ", ".join(self.cluster.brokers)
-            reason = str(error) or f"nothing within {self._patience:g} s"
+            reason = _away(error) or f"nothing within {self._patience:g} s"
             sentence = f"{doing}: the brokers {brokers} do not answer: {reason}"
-            raise SinkUnavailable(sentence) from error
+            raise SinkUnavailable(f"{sentence}; start them, or name others") from error
         except errors.KafkaError as error:
             raise ConfigError(f"{doing}: {_said(error)}") from error
+
+
+def _away(error: Exception) -> str:
+    """Return what the network said; the client's own words are addresses once more."""
+    return "no connection" if isinstance(error, errors.KafkaConnectionError) else str(error)
 
 
 async def own_cluster(settings: KafkaSettings) -> Cluster:
