@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidegate.cli.dlq.selecting import SCAN_TIMEOUT, AllNamespacesOption, TriggerOption
+from tidegate.cli.dlq.selecting import (
+    SCAN_TIMEOUT,
+    AllNamespacesOption,
+    TriggerOption,
+    check_trigger,
+)
 from tidegate.cli.flags import ListOutputOption, WhereFlags, grouped
 from tidegate.cli.output import Format, document, listing, write
 
@@ -55,6 +60,7 @@ def _list_letters(
     from tidegate.cli.place.open import run
 
     async def work(place: Place) -> Letters:
+        await check_trigger(place, trigger, everywhere=everywhere)
         namespace = "" if everywhere else place.namespace
         query = {"trigger": trigger, "namespace": namespace, "limit": str(limit)}
         return await letters_of(place, query, limit)

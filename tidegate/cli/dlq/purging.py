@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tidegate.cli.dlq.listing import remark
-from tidegate.cli.dlq.selecting import SCAN_TIMEOUT, IdsArgument, SelectFlags
+from tidegate.cli.dlq.selecting import SCAN_TIMEOUT, IdsArgument, SelectFlags, check_trigger
 from tidegate.cli.errors import CommandError, ExitCode
 from tidegate.cli.flags import ListOutputOption, WhereFlags, grouped
 from tidegate.cli.output import Format, document, write
@@ -32,6 +32,7 @@ def _purge(
         _confirm(select, ids)
 
     async def work(place: Place) -> dict[str, Any]:
+        await check_trigger(place, select.trigger, everywhere=select.everywhere)
         return await purged(place, select.body(ids, place.namespace))
 
     result = run(where.target(), work)

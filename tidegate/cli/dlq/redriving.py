@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidegate.cli.dlq.selecting import IdsArgument, SelectFlags
+from tidegate.cli.dlq.selecting import IdsArgument, SelectFlags, check_trigger
 from tidegate.cli.errors import ExitCode
 from tidegate.cli.flags import ListOutputOption, WhereFlags, grouped
 from tidegate.cli.output import Format, document, write
@@ -44,6 +44,7 @@ def _redrive(
     plain = output in (Format.TABLE, Format.WIDE)
 
     async def work(place: Place) -> list[Row]:
+        await check_trigger(place, select.trigger, everywhere=select.everywhere)
         body = select.body(ids, place.namespace) | {"rate": rate}
         with Told(plain=plain) as told:
             async for row in redriven(place, body):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tidegate.cli.errors import CommandError, ExitCode
+
+if TYPE_CHECKING:
+    from tidegate.cli.place.place import Place
 
 SCAN_TIMEOUT = 300.0
 """For reading and removing letters: a store is read from its beginning. Seconds."""
@@ -51,3 +54,14 @@ class SelectFlags:
             raise CommandError("--all means all; leave out ids and --trigger", ExitCode.USAGE)
         if not (self.every or ids or self.trigger):
             raise CommandError("name letters, or a --trigger, or --all", ExitCode.USAGE)
+
+
+async def check_trigger(place: Place, trigger: str, *, everywhere: bool) -> None:
+    """Raise `CommandError` with the nearest names where no trigger of the namespace has that one.
+
+    Nobody need be allowed to look for it `everywhere`.
+    """
+    from tidegate.cli.triggers.overview import named
+
+    if trigger and not everywhere:
+        await named(place, trigger)
