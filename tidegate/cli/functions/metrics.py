@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tidegate.cli.output import Columns
@@ -20,6 +20,10 @@ COLUMNS: Columns = (
     ("MESSAGE", "message"),
 )
 NO_METRICS: Final = "Function does not expose metrics"
+NO_CALLS: Final = "Function was not called yet"
+
+_DECLARED: Final = "# TYPE function_calls_total "
+"""What says that calls are counted, before there is one."""
 
 _SAMPLE = re.compile(r"^(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?P<labels>.*)\})?\s+(?P<value>\S+)")
 _METHOD = re.compile(r'(?:^|,)\s*method="(?P<method>[^"]*)"')
@@ -32,14 +36,15 @@ _WANTED: Final[Mapping[str, str]] = {
 Row = dict[str, Any]
 
 
-def rows(namespace: str, function: str, texts: Iterable[str]) -> list[Row]:
+def rows(namespace: str, function: str, texts: Sequence[str]) -> list[Row]:
     """Return a row for each method, added up over the processes that told."""
     sums: dict[str, dict[str, float]] = defaultdict(lambda: dict.fromkeys(_WANTED.values(), 0.0))
     for text in texts:
         for field, method, value in _samples(text):
             sums[method][field] += value
     if not sums:
-        return [message(namespace, function, NO_METRICS)]
+        counted = any(_DECLARED in text for text in texts)
+        return [message(namespace, function, NO_CALLS if counted else NO_METRICS)]
     return [_row(namespace, function, method, one) for method, one in sorted(sums.items())]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.cli.functions.metrics import NO_METRICS, rows
+from tidegate.cli.functions.metrics import NO_CALLS, NO_METRICS, rows
 from tidegate.cli.functions.rows import COLUMNS, MISSING, WIDE, dependencies, row, state
 from tidegate.cli.output import table
 
@@ -63,3 +63,8 @@ def test_metrics_of_several_processes_are_added_up() -> None:
 def test_a_function_without_metrics_says_so() -> None:
     (only,) = rows("n", "f", ["up 1\n"])
     assert only["message"] == NO_METRICS and only["total_calls"] is None
+
+
+def test_a_function_that_was_not_called_does_expose_metrics() -> None:
+    (only,) = rows("n", "f", ["# TYPE function_calls_total counter\n"])
+    assert only["message"] == NO_CALLS and only["total_calls"] is None
