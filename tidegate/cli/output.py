@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -22,9 +23,21 @@ class Format(StrEnum):
     YAML = "yaml"
 
 
+_COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What commands a terminal, but for tabs and line ends."""
+
+
+def plain(text: str) -> str:
+    """Return `text` without what commands a terminal: names of events are anybody's.
+
+    It is escaped as JSON does it, so that JSON and YAML stay what they are.
+    """
+    return _COMMANDS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def write(text: str) -> None:
-    """Write `text` and a line end to standard output."""
-    sys.stdout.write(text + "\n")
+    """Write `text`, made plain, and a line end to standard output."""
+    sys.stdout.write(plain(text) + "\n")
 
 
 def say(sentence: str) -> None:

@@ -11,6 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from tidegate.cli.errors import CommandError, ExitCode
+from tidegate.cli.output import plain
 
 VERBS: Final[Mapping[str, str]] = {
     "up": "tidegate.cli.up.command:up",
@@ -80,7 +81,7 @@ def run() -> int:
     try:
         code = app(prog_name="tidegate", standalone_mode=False)
     except CommandError as error:
-        sys.stderr.write(f"tidegate: {error}\n")
+        sys.stderr.write(f"tidegate: {plain(str(error))}\n")
         return error.code
     except TyperException as error:
         sys.stderr.write(f"{_usage(error)}\n")

@@ -9,6 +9,7 @@ import logging
 import re
 
 import pytest
+import yaml
 
 from controllers.local.logs import LogLine
 from gateway.core.delivery import Outcome
@@ -17,7 +18,7 @@ from tests.support.events import subscription
 from tidegate.api.subscription import HttpRoute
 from tidegate.cli.call import call_headers, content_type
 from tidegate.cli.names import unknown
-from tidegate.cli.output import Format, listing, table
+from tidegate.cli.output import Format, document, listing, plain, table, write
 from tidegate.cli.up.balance import Balance
 from tidegate.cli.up.console import Console, ConsoleLog
 from tidegate.cli.up.options import LogFormat
@@ -136,3 +137,19 @@ def test_json_is_one_object_per_line_and_has_no_tables() -> None:
     assert (second["level"], second["message"], second["logger"]) == (
         "warning", "x: late", "gateway",
     )  # fmt: skip
+
+
+@pytest.mark.regression(
+    "kubectl: writes what objects say to a terminal, which takes it for commands (CVE-2021-25743)"
+)
+def test_nothing_that_is_written_commands_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"id": "a\x1b]0;owned\x07b\x7f\x9b2Jc"}]
+    write(listing(rows, Format.TABLE, (("ID", "id"),)))
+    write(f"{rows[0]['id']}\tis\nhere \N{SNOWMAN}")
+    escaped = r"a\u001b]0;owned\u0007b\u007f\u009b2Jc"
+    assert capsys.readouterr().out == f"ID\n{escaped}\n{escaped}\tis\nhere \N{SNOWMAN}\n"
+    for form in (Format.JSON, Format.YAML):
+        write(document(rows, form))
+        printed = capsys.readouterr().out
+        assert plain(printed) == printed
+        assert yaml.safe_load(printed) == rows

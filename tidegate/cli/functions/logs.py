@@ -9,7 +9,6 @@ import typer
 
 from tidegate.cli.flags import WhereFlags, grouped
 from tidegate.cli.functions.flags import NameArgument
-from tidegate.cli.output import write
 
 if TYPE_CHECKING:
     from tidegate.cli.place.place import Place
@@ -43,7 +42,7 @@ async def _printed(place: Place, name: str, follow: bool, lines: int) -> None:
     key = ObjectKey(place.namespace, name)
     try:
         async for line in place.logs(key, follow=follow, lines=lines):
-            write(line)
+            sys.stdout.write(f"{line}\n")  # as the function prints it, its colours included
             sys.stdout.flush()
     except NotFound as error:
         raise await missing(place, FUNCTIONS, name, "function") from error

@@ -57,7 +57,8 @@ async def _shown(place: Place, function: str, watch: bool, output: Format) -> No
         if not watch:
             write(text)
             return
-        write((_CLEAR if sys.stdout.isatty() else "") + text)
+        sys.stdout.write(_CLEAR if sys.stdout.isatty() else "")
+        write(text)
         sys.stdout.flush()
         await asyncio.sleep(EVERY)
 

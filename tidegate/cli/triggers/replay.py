@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from tidegate.cli.errors import CommandError, ExitCode
 from tidegate.cli.flags import ListOutputOption, WhereFlags, grouped
-from tidegate.cli.output import Format
+from tidegate.cli.output import Format, write
 from tidegate.cli.triggers.describe import KindOption
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def _replay(
             return await replayed(place, body, shown)
 
     report = run(where.target(), work)
-    sys.stdout.write(report_text(report, output) + "\n")
+    write(report_text(report, output))
     if report["error"] and plain:
         raise CommandError(report["error"])
     if report["error"] or report["failed"]:

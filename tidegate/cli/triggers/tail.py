@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tidegate.cli.flags import WhereFlags, grouped
-from tidegate.cli.output import Format
+from tidegate.cli.output import Format, write
 from tidegate.cli.triggers.describe import KindOption
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Printed:
         if self.is_enough:
             return
         self._left -= 1
-        sys.stdout.write(f"{self._text(row)}\n")
+        write(self._text(row))
         sys.stdout.flush()
 
     def _text(self, row: dict[str, Any]) -> str:
