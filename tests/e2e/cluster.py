@@ -25,6 +25,8 @@ HOME = "tidegate"
 GATEWAY = "app.kubernetes.io/name=tidegate-gateway"
 """Selects the pods of the gateway."""
 
+_GATEWAY = "deployment/tidegate-gateway"
+
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("tidegate")
 PATIENCE = 300.0
@@ -117,9 +119,12 @@ class Cluster:
 
     def replace_gateway(self) -> None:
         """Roll the gateway out anew, and return when the one of before has ended."""
-        name = "deployment/tidegate-gateway"
-        self.kubectl("rollout", "restart", name, namespace=HOME)
-        self.kubectl("rollout", "status", name, f"--timeout={PATIENCE:.0f}s", namespace=HOME)
+        self.kubectl("rollout", "restart", _GATEWAY, namespace=HOME)
+        self.gateway_rolled_out()
+
+    def gateway_rolled_out(self) -> None:
+        """Return when the gateway is as its Deployment says, and the one of before has ended."""
+        self.kubectl("rollout", "status", _GATEWAY, f"--timeout={PATIENCE:.0f}s", namespace=HOME)
         pods = ("get", "pods", "--selector", GATEWAY, "--output", "name")
         eventually(
             lambda: len(self.kubectl(*pods, namespace=HOME).split()) == 1,
