@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.context import Context
 from gateway.core.dead_letter import Letter
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, SinkUnavailable
 from gateway.letters.selection import Selection
 from gateway.letters.store import REMOVED_AT_ONCE, LetterStore, Stored
 from gateway.redrive import Redrive, Result, Tell
@@ -48,6 +48,7 @@ class DeadLetters:
     ) -> None:
         self._subscriptions = subscriptions
         self._context = context
+        self._redriving = False
 
     def store(self, subscription: Subscription) -> Callable[[], Store]:
         """Return how to open the place of the letters of `subscription`.
@@ -99,8 +100,18 @@ class DeadLetters:
         """Have the selected letters delivered again, at most `rate` a second.
 
         Each goes to the function of its trigger under the policy of now, and leaves its store
-        once the function has taken it. One that fails again stays as it is.
+        once the function has taken it. One that fails again stays as it is. Raises
+        `SinkUnavailable` while another redrive is under way: both would deliver each letter.
         """
+        if self._redriving:
+            raise SinkUnavailable("a redrive is under way here already; wait for it to end")
+        self._redriving = True
+        try:
+            await self._redrive(selection, rate, tell)
+        finally:
+            self._redriving = False
+
+    async def _redrive(self, selection: Selection, rate: float, tell: Tell) -> None:
         missing = set(selection.ids)
 
         async def told(result: Result) -> None:

@@ -179,9 +179,13 @@ async def test_a_redrive_that_is_cut_off_loses_nothing(
     function.behaviour = hang
     task = asyncio.create_task(redriven(running))
     await function.until(2)
+    with pytest.raises(SinkUnavailable, match="a redrive is under way"):
+        await redriven(running)
     task.cancel()
     await asyncio.wait([task])
     assert len(await letters(running)) == 3
+    function.behaviour = say_ok
+    assert all(not result.error for result in await redriven(running))
 
 
 async def test_purged_letters_are_gone_for_good(running: Running) -> None:
