@@ -80,13 +80,22 @@ async def statuses(url: str, count: int) -> list[int]:
 
 
 async def publish(up: Up, count: int) -> None:
-    """Publish numbered messages, each acknowledged by the stream."""
+    """Publish numbered messages, each stored when the next goes, once both workers ask."""
     client = await nats.connect(up.contact["nats"])
     try:
+        async with asyncio.timeout(PATIENCE):
+            while await _asking(client) < 2:  # noqa: ASYNC110 - processes outside of the loop
+                await asyncio.sleep(0.05)
         for number in range(count):
             await client.jetstream().publish("orders.new", b"%d" % number)
     finally:
         await client.close()
+
+
+async def _asking(client: nats.NATS) -> int:
+    """Return how many ask for messages and have none."""
+    (consumer,) = await client.jetstream().consumers_info("ORDERS")
+    return consumer.num_waiting or 0
 
 
 @pytest.fixture
