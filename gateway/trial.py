@@ -22,6 +22,7 @@ from gateway.core.verdict import Verdict, verdict
 from gateway.errors import CallerGone, EventRejected, NoEndpoint, SinkUnavailable
 from gateway.http.errors import InvalidHeader
 from gateway.http.event_head import EventHead
+from gateway.named import fed_by
 from gateway.registry import function_sink
 from tidegate.api.subscription import DeliveryPolicy, OnExhausted, Subscription
 
@@ -29,10 +30,6 @@ BACKOFFS = 10
 """Waits between attempts that are shown; a policy may have many more."""
 
 Row = dict[str, Any]
-
-
-class NotRunning(LookupError):
-    """This gateway does not run the trigger; another one may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +68,7 @@ class Trials:
 
         Raises `NotRunning` for a trigger that is not here, and `ValueError` for a name of two.
         """
-        found = [one for one in self._subscriptions() if _is_meant(request, one)]
-        name = f"{request.namespace}/{request.trigger}"
-        if not found:
-            raise NotRunning(f"no trigger {name} runs here")
-        kinds = sorted({one.kind for one in found})
-        if len(kinds) > 1:
-            raise ValueError(f"{name} is the name of a {' and of a '.join(kinds)}; say which kind")
+        found = fed_by(request, self._subscriptions())
         return [await self._tried(one, request) for one in found]
 
     async def _tried(self, subscription: Subscription, request: TrialRequest) -> Row:
@@ -115,11 +106,6 @@ class Trials:
             "seconds": round(time.monotonic() - started, 6),
             **_consequence(subscription.policy, error),
         }
-
-
-def _is_meant(request: TrialRequest, one: Subscription) -> bool:
-    named = (one.namespace, one.trigger) == (request.namespace, request.trigger)
-    return named and request.kind in ("", one.kind)
 
 
 def _verdict_row(said: Verdict) -> Row:

@@ -13,6 +13,7 @@ from gateway.context import Context
 from gateway.core.dead_letter import Letter
 from gateway.dead_letters import DeadLetters
 from gateway.errors import ConfigError
+from gateway.named import fed_by
 from gateway.replay.answers import Remember
 from gateway.replay.letters import LettersLog
 from gateway.replay.log import Log
@@ -29,10 +30,6 @@ LOGS: Mapping[str, str] = {
 
 RETRIES = 10
 """Of a replay under a policy that tries without end: somebody waits for this one to end."""
-
-
-class NotRunning(LookupError):
-    """This gateway does not run the trigger; another one may."""
 
 
 class Replays:
@@ -57,29 +54,13 @@ class Replays:
         `ConfigError` for one of which nothing can be replayed.
         """
         request = request_from_json(body, datetime.now(UTC))
-        found = self._found(request)
+        found = fed_by(request, self._subscriptions())
         fed = found if not request.target else [replace(found[0], function=request.target)]
         for one in fed:
             self._check_takes_calls(one)
         legs = [self._leg(request, one, found) for one in fed]
         plan = Plan(f"replay-{secrets.token_hex(6)}", request, legs)
         return Replay(plan, self._context, self._remember)
-
-    def _found(self, request: ReplayRequest) -> list[Subscription]:
-        """Return what the trigger feeds: one subscription for each function."""
-        found = [
-            one
-            for one in self._subscriptions()
-            if (one.namespace, one.trigger) == (request.namespace, request.trigger)
-            and request.kind in ("", one.kind)
-        ]
-        name = f"{request.namespace}/{request.trigger}"
-        if not found:
-            raise NotRunning(f"no trigger {name} runs here")
-        kinds = sorted({one.kind for one in found})
-        if len(kinds) > 1:
-            raise ValueError(f"{name} is the name of a {' and of a '.join(kinds)}; say which kind")
-        return found
 
     def _check_takes_calls(self, subscription: Subscription) -> None:
         key = (subscription.namespace, subscription.function)

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from aiohttp import web
 
 from gateway.errors import SinkUnavailable
-from gateway.replay.replays import NotRunning, Replays
+from gateway.named import NotRunning
+from gateway.replay.replays import Replays
 from gateway.server.answers import UnknownName, json_body, lines, saying
 
 MOST_AT_ONCE = 4

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from gateway.named import NotRunning
 from gateway.server.answers import UnknownName, json_answer, json_body, saying
-from gateway.trial import NotRunning, Trials, request_from_json
+from gateway.trial import Trials, request_from_json
 
 
 class TrialRoutes:

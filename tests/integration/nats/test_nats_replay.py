@@ -15,7 +15,7 @@ from aiohttp import web
 from nats.aio.client import Client
 
 from gateway.errors import ConfigError
-from gateway.replay.replays import NotRunning
+from gateway.named import NotRunning
 from gateway.settings import DeadLetterSettings, NatsSettings, Settings
 from tests.fakes.function_server import FunctionServer, function_server
 from tests.fakes.nats_server import NatsServer

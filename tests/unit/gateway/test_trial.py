@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from gateway.trial import NotRunning, request_from_json
+from gateway.named import NotRunning
+from gateway.trial import request_from_json
 from tests.fakes.function_server import FunctionServer, function_server
 from tests.support.gateways import Running, running_gateway
 from tidegate.api.subscription import (
