@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.ended import ended
 from tests.transcripts.transcript import Step, matches, steps
 
 PATIENCE = 120.0
@@ -43,16 +44,9 @@ class Terminal:
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
-        try:
-            async with asyncio.timeout(PATIENCE):
-                out, _ = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        assert process.returncode is not None
+        out, _, code = await ended(process, PATIENCE)
         said = [line.rstrip() for line in out.decode().rstrip("\n").split("\n")]
-        return [] if said == [""] else said, process.returncode
+        return [] if said == [""] else said, code
 
     async def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in _OURS}

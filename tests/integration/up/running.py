@@ -15,6 +15,8 @@ from typing import Any
 
 import aiohttp
 
+from tests.support.ended import ended
+
 PATIENCE = 40.0
 PROGRAM = (sys.executable, "-c", "import sys; from tidegate.cli import main; sys.exit(main())")
 
@@ -34,15 +36,8 @@ async def tidegate(*arguments: str, cwd: Path, timeout: float = PATIENCE) -> Ans
         *PROGRAM, *arguments, cwd=cwd, env=environment(),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    try:
-        async with asyncio.timeout(timeout):
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode is not None
-    return Answer(process.returncode, out.decode(), err.decode())
+    out, err, code = await ended(process, timeout)
+    return Answer(code, out.decode(), err.decode())
 
 
 def environment() -> dict[str, str]:
