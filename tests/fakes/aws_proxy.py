@@ -12,6 +12,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from tests.support.http_servers import serving
+
 
 class AwsProxy:
     """Passes calls on to `upstream`; `calls` counts them by operation, refused ones too."""
@@ -58,17 +60,14 @@ class AwsProxy:
         """Serve at `url` for the length of the block."""
         app = web.Application(client_max_size=16 * 1024 * 1024)
         app.router.add_post("/", self._answer)
-        runner = web.AppRunner(app, shutdown_timeout=0.1, keepalive_timeout=self.idle_timeout)
-        await runner.setup()
-        try:
-            site = web.TCPSite(runner, "127.0.0.1", 0)
-            await site.start()
-            async with aiohttp.ClientSession() as self._session:
-                self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with (
+            serving(app, keepalive_timeout=self.idle_timeout) as self.url,
+            aiohttp.ClientSession() as self._session,
+        ):
+            try:
                 yield
-        finally:
-            self.release()
-            await runner.cleanup()
+            finally:
+                self.release()
 
     async def _answer(self, request: web.Request) -> web.Response:
         operation = request.headers["x-amz-target"].rpartition(".")[2]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from tests.support.http_servers import serving
+
 Behaviour = Callable[[web.Request, bytes], Awaitable[web.StreamResponse]]
 
 
@@ -59,11 +61,7 @@ async def function_server(behaviour: Behaviour = say_ok) -> AsyncIterator[Functi
     server = FunctionServer(behaviour)
     application = web.Application(client_max_size=2**26)
     application.router.add_route("*", "/{rest:.*}", server.handle)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.address = runner.addresses[0][:2]
-    try:
+    async with serving(application) as url:
+        host, _, port = url.removeprefix("http://").partition(":")
+        server.address = (host, int(port))
         yield server
-    finally:
-        await runner.cleanup()

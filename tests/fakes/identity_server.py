@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
+from tests.support.http_servers import serving
+
 ROLE = "arn:aws:iam::000000000000:role/tidegate"
 
 _GIVEN = """<AssumeRoleWithWebIdentityResponse
@@ -46,14 +48,8 @@ class IdentityServer:
         app = web.Application()
         app.router.add_post("/", self._assume_role)
         app.router.add_get("/v1/credentials", self._credentials)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with serving(app) as self.url:
             yield
-        finally:
-            await runner.cleanup()
 
     @property
     def _key(self) -> str:

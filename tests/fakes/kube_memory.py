@@ -21,6 +21,7 @@ from tests.fakes.kube_ownership import Writer
 from tests.fakes.kube_selectors import matcher
 from tests.fakes.kube_server import ADMIN, STRANGER
 from tests.fakes.kube_storage import Event, Refused, Storage, Where
+from tests.support.http_servers import serving
 from tidegate.kube import resources
 from tidegate.kube.access import Access, StaticToken
 from tidegate.kube.objects import Object
@@ -90,14 +91,8 @@ class KubeMemory:
         """Serve at `url` for the length of the block."""
         app = web.Application(client_max_size=4 * 1024 * 1024)
         app.router.add_route("*", "/{tail:.*}", self._answer)
-        runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with serving(app) as self.url:
             yield
-        finally:
-            await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import aiohttp
 from aiohttp import web
 
+from tests.support.http_servers import serving
 from tidegate.kube.access import Access, StaticToken, Tokens
 
 _HOP = frozenset({"host", "connection", "transfer-encoding", "content-length", "keep-alive"})
@@ -75,22 +76,14 @@ class KubeProxy:
         """Serve at `url` for the length of the block."""
         app = web.Application(client_max_size=4 * 1024 * 1024)
         app.router.add_route("*", "/{tail:.*}", self._answer)
-        runner = web.AppRunner(
-            app, shutdown_timeout=0.1, access_log=None, handler_cancellation=True
-        )
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            connector = aiohttp.TCPConnector(limit=0)
-            async with aiohttp.ClientSession(
-                connector=connector, auto_decompress=False
-            ) as self._session:
-                yield
-                self.heal()
-                self.cut()
-        finally:
-            await runner.cleanup()
+        connector = aiohttp.TCPConnector(limit=0)
+        async with (
+            serving(app, handler_cancellation=True) as self.url,
+            aiohttp.ClientSession(connector=connector, auto_decompress=False) as self._session,
+        ):
+            yield
+            self.heal()
+            self.cut()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.asked[_verb(request)] += 1

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+from tests.support.http_servers import serving
+
 USER = "reader"
 PASSWORD = "sesame"
 GEMS = "gems.example.test"
@@ -46,16 +48,12 @@ class PackageProxy:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Listen on a free port of loopback."""
-        runner = web.ServerRunner(web.Server(self._answer))
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        app = web.Application()
+        app.router.add_route("*", "/{tail:.*}", self._answer)
+        async with serving(app) as self.url:
             yield
-        finally:
-            await runner.cleanup()
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         pages = self._registries.get(request.host.partition(":")[0])
         if pages is None:
             return web.Response(status=502, text=f"no way to {request.host}")

@@ -15,6 +15,8 @@ from aiohttp import web
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from tests.support.http_servers import serving
+
 ISSUER = "https://issuer.test"
 AUDIENCE = "kafka"
 KEY_ID = "k1"
@@ -78,14 +80,9 @@ async def token_server(
     server = TokenServer(issuer or Issuer())
     application = web.Application()
     application.router.add_post("/token", server.serve)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-        server.url = f"http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}/token"
+    async with serving(application, tls) as url:
+        server.url = f"{url}/token"
         yield server
-    finally:
-        await runner.cleanup()
 
 
 def _text(octets: bytes) -> str:

@@ -44,9 +44,6 @@ class Feed(ABC):
 
     kind: str
 
-    most: int | None = None
-    """Orders that it can be made to keep, where that is fewer than a long run has."""
-
     killed = HELD
     """Orders that the end of one gateway may repeat: those it had in flight."""
 
@@ -217,10 +214,9 @@ class KafkaFeed(Feed):
 
 class KinesisFeed(Feed):
     """A stream of four shards. Its emulator keeps all in memory, so it is the way there that is
-    cut; and it takes the longer for a record, the more it has. Moto takes less than the other."""
+    cut; for many records it is another one, which takes as long for the last as for the first."""
 
     kind = "KinesisTrigger"
-    most = 100_000
     hand_over = 10.0
 
     def __init__(self, folder: Path, *, large: bool = False) -> None:

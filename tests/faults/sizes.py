@@ -27,12 +27,6 @@ class Sizes:
     deadline: float
     """For one step of a case, or for the next order where they are waited for."""
 
-    def at_most(self, most: int | None) -> Sizes:
-        """Return these with no more than `most` events."""
-        if most is None:
-            return self
-        return replace(self, events=min(self.events, most), backlog=min(self.backlog, most))
-
 
 SHORT = Sizes(
     long=False,

@@ -54,7 +54,7 @@ async def test_nothing_is_lost_when(
     feed = await brokers.feed(source, tmp_path, lasting=case in LASTING)
     away = case is cases.the_dead_letter_target_is_away
     target = HttpTarget() if away else FileTarget(tmp_path)
-    scene = Scene(feed, tmp_path, f"{seed}/{case.__name__}/{source}", SIZES.at_most(feed.most))
+    scene = Scene(feed, tmp_path, f"{seed}/{case.__name__}/{source}", SIZES)
     try:
         async with stage(scene, target) as one:
             promise = await case(one)

@@ -42,12 +42,6 @@ def test_the_environment_chooses_form_seed_and_numbers() -> None:
     assert seed_from({}) != seed_from({})
 
 
-def test_a_source_may_bound_the_events() -> None:
-    assert LONG.at_most(None) == LONG
-    assert SHORT.at_most(10_000) == SHORT
-    assert (LONG.at_most(10_000).events, LONG.at_most(10_000).backlog) == (10_000, 10_000)
-
-
 def test_another_form_is_a_mistake() -> None:
     with pytest.raises(KeyError, match="medium"):
         sizes_from({"TIDEGATE_FAULTS": "medium"})
