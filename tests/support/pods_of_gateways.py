@@ -13,6 +13,7 @@ from aiohttp import web
 from gateway.server.operations import Operations
 from gateway.server.token_file import TOKEN_HEADER, TokenFile
 from tests.support.gateways import Running
+from tests.support.http_servers import serving
 from tidegate.kube.call import Call
 from tidegate.kube.proxy import Answer
 from tidegate.kube.resources import PODS
@@ -66,19 +67,12 @@ async def pods_of(folder: Path, *gateways: Running) -> AsyncIterator[Pods]:
     async with AsyncExitStack() as stack:
         pods = []
         for number, running in enumerate(gateways):
-            url = await stack.enter_async_context(_served(running, token))
+            url = await stack.enter_async_context(serving(_operations(running, token)))
             pods.append(Pod(f"gateway-{number}", running, url))
         yield Pods(pods)
 
 
-@asynccontextmanager
-async def _served(running: Running, token: Path) -> AsyncIterator[str]:
+def _operations(running: Running, token: Path) -> web.Application:
     application = web.Application()
     Operations(lambda: running.gateway, TokenFile(token).guard).extend(application)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    return application

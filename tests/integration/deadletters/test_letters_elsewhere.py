@@ -14,6 +14,7 @@ from gateway.server.answers import ERROR_HEADER
 from gateway.server.dead_letters import DeadLetterRoutes
 from tests.support.events import subscription
 from tests.support.gateways import Running, running_gateway
+from tests.support.http_servers import serving
 from tidegate.api.subscription import DeadLetter, OnExhausted
 
 URL = DeadLetter("http", "http://127.0.0.1:9/x?token=secret")
@@ -27,14 +28,8 @@ async def routes(target: DeadLetter) -> AsyncIterator[tuple[Running, str]]:
     application = web.Application()
     async with running_gateway([orders]) as running:
         DeadLetterRoutes(lambda: running.gateway.dead_letters).extend(application)
-        runner = web.AppRunner(application)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            host, port = runner.addresses[0][:2]
-            yield running, f"http://{host}:{port}/dead-letters"
-        finally:
-            await runner.cleanup()
+        async with serving(application) as url:
+            yield running, f"{url}/dead-letters"
 
 
 @pytest.mark.parametrize(("target", "where"), [(URL, "an URL"), (FUNCTION, "a function")])

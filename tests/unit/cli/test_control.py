@@ -15,6 +15,7 @@ from aiohttp import web
 from controllers.local.functions import UnknownFunction
 from controllers.local.logs import LogLine
 from tests.fakes.function_server import function_server
+from tests.support.http_servers import serving
 from tidegate.cli.up.control import Control
 
 KEY = ("default", "hello")
@@ -58,15 +59,11 @@ async def served(station: OneFunction) -> AsyncIterator[aiohttp.ClientSession]:
     """Serve the control API; the session knows where, and has the token."""
     application = web.Application()
     Control(station, "token").extend(application)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/control/"
-    try:
-        async with aiohttp.ClientSession(url, headers=TOKEN) as session:
-            yield session
-    finally:
-        await runner.cleanup()
+    async with (
+        serving(application) as url,
+        aiohttp.ClientSession(f"{url}/control/", headers=TOKEN) as session,
+    ):
+        yield session
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
+from tests.support.http_servers import serving
 from tidegate.api.cronjob_trigger import CronJobTrigger
 from tidegate.api.metadata import Resource
 from tidegate.cli.up.bell import Bell
@@ -68,15 +69,8 @@ def files(tmp_path: Path) -> Files:
 async def session(files: Files) -> AsyncIterator[aiohttp.ClientSession]:
     application = web.Application(client_max_size=BODY_LIMIT)
     ObjectRoutes(LaptopObjects(files.kept, files.pauses, files), Bell()).extend(application)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    try:
-        async with aiohttp.ClientSession(url) as session:
-            yield session
-    finally:
-        await runner.cleanup()
+    async with serving(application) as url, aiohttp.ClientSession(f"{url}/") as session:
+        yield session
 
 
 async def said(

@@ -16,6 +16,7 @@ from controllers.report import Report, Row, TriggerName, reports, rows_of
 from controllers.reports import GatewayReports
 from controllers.settings import ReportSettings
 from tests.support.background import background
+from tests.support.http_servers import serving
 from tests.support.waiting import until
 from tidegate.kube.objects import ObjectKey
 
@@ -111,14 +112,9 @@ class Gateway:
 async def gateway() -> AsyncIterator[Gateway]:
     made, application = Gateway(), web.Application()
     application.router.add_get("/subscriptions", made.answer)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        made.address = f"127.0.0.1:{runner.addresses[0][1]}"
+    async with serving(application) as url:
+        made.address = url.removeprefix("http://")
         yield made
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ import pytest
 import trustme
 from aiohttp import web
 
+from tests.support.http_servers import serving
 from tidegate.kube.access import Access, StaticToken
 from tidegate.kube.backoff import Backoff
 from tidegate.kube.client import KubeClient, connected
@@ -39,15 +40,10 @@ async def _served(
 ) -> AsyncIterator[KubeClient]:
     app = web.Application()
     app.router.add_get("/{tail:.*}", answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        access = Access(f"http://127.0.0.1:{runner.addresses[0][1]}", tokens=Renewed())
+    async with serving(app) as url:
+        access = Access(url, tokens=Renewed())
         async with connected(access, ClientSettings(**settings)) as client:  # type: ignore[arg-type]
             yield client
-    finally:
-        await runner.cleanup()
 
 
 async def test_a_refused_token_is_renewed_once() -> None:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from tests.fakes.kube_memory import KubeMemory
 from tests.support.definitions import KINDS
+from tests.support.http_servers import serving
 from tests.unit.cli.migrate.shapes import KAFKA_CONTROLLER, MOMENT, function, kafka
 from tests.unit.cli.migrate.test_assessment import QPS
 from tidegate.cli.migrate.assess import assess
@@ -30,15 +31,8 @@ async def answering(**answers: Object) -> AsyncIterator[KubeClient]:
 
     app = web.Application()
     app.router.add_get("/{tail:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        access = Access(f"http://127.0.0.1:{runner.addresses[0][1]}")
-        async with connected(access) as client:
-            yield client
-    finally:
-        await runner.cleanup()
+    async with serving(app) as url, connected(Access(url)) as client:
+        yield client
 
 
 @pytest.mark.parametrize(("group", "left"), [("custom.metrics.k8s.io", 0), ("apps", 1)])

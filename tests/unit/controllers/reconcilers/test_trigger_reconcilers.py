@@ -27,6 +27,7 @@ from tests.support.controllers import (
     function_object,
     surroundings,
 )
+from tests.support.http_servers import serving
 from tests.support.triggers import until_gone, until_says, write
 from tidegate.kube.client import KubeClient
 from tidegate.kube.objects import Object, ObjectKey, version_of
@@ -91,13 +92,8 @@ async def admin(rows: list[dict[str, Any]]) -> AsyncIterator[int]:
 
     application = web.Application()
     application.router.add_get("/subscriptions", answer)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
+    async with serving(application) as url:
+        yield int(url.rpartition(":")[2])
 
 
 def told(shop: str, state: str = "Running", **more: Any) -> dict[str, Any]:

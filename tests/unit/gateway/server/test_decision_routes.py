@@ -17,6 +17,7 @@ from gateway.core.witness import MOST_FEEDS
 from gateway.server.operations import Operations
 from tests.fakes.function_server import FunctionServer, function_server
 from tests.support.gateways import Running, running_gateway
+from tests.support.http_servers import serving
 from tests.support.waiting import until
 from tidegate.api.subscription import DeliveryPolicy, HttpRoute, Subscription
 
@@ -70,13 +71,8 @@ async def asked() -> AsyncIterator[Asked]:
     ):
         application = web.Application()
         Operations(lambda: running.gateway).extend(application)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield Asked(running, function, f"http://127.0.0.1:{runner.addresses[0][1]}/operations")
-        finally:
-            await runner.cleanup()
+        async with serving(application) as url:
+            yield Asked(running, function, f"{url}/operations")
 
 
 async def next_row(answer: aiohttp.ClientResponse) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from aiohttp import web
 from gateway.server.answers import ERROR_HEADER
 from gateway.server.operations import Operations
 from gateway.server.token_file import LONGEST, TOKEN_HEADER, TokenFile
+from tests.support.http_servers import serving
 
 
 @pytest.fixture
@@ -34,15 +35,11 @@ def put(token: Path, content: bytes | None) -> None:
 async def session(token: Path) -> AsyncIterator[aiohttp.ClientSession]:
     application = web.Application()
     Operations(lambda: pytest.fail("nobody was let in"), TokenFile(token).guard).extend(application)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/operations/"
-    try:
-        async with aiohttp.ClientSession(url) as session:
-            yield session
-    finally:
-        await runner.cleanup()
+    async with (
+        serving(application) as url,
+        aiohttp.ClientSession(f"{url}/operations/") as session,
+    ):
+        yield session
 
 
 async def asked(session: aiohttp.ClientSession, token: str | None) -> tuple[int, str]:

@@ -10,22 +10,20 @@ from aiohttp import web
 
 from gateway.server.answers import ERROR_HEADER
 from gateway.server.topics import TopicRoutes
+from tests.support.http_servers import serving
 
 
 async def refused(path: str, body: Any) -> str:
     """Send a request that is refused; return the sentence."""
     application = web.Application()
     TopicRoutes(lambda: pytest.fail("the brokers were asked")).extend(application)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}{path}"
-    try:
-        async with aiohttp.ClientSession() as session, session.post(url, json=body) as answer:
-            assert (answer.status, answer.headers[ERROR_HEADER]) == (400, "refused")
-            return await answer.text()
-    finally:
-        await runner.cleanup()
+    async with (
+        serving(application) as url,
+        aiohttp.ClientSession(url) as session,
+        session.post(path, json=body) as answer,
+    ):
+        assert (answer.status, answer.headers[ERROR_HEADER]) == (400, "refused")
+        return await answer.text()
 
 
 @pytest.mark.parametrize("field", ["partitions", "replicas"])
