@@ -23,6 +23,7 @@ from tidegate.kube.resources import PODS, SECRETS, SERVICES
 
 GATEWAYS: Final = "app.kubernetes.io/name=tidegate-gateway"
 ADMIN_PORT: Final = 8081
+HOME_VARIABLE: Final = "TIDEGATE_GATEWAY_NAMESPACE"
 ADMIN_SECRET: Final = "tidegate-admin"
 TOKEN_HEADER: Final = "tidegate-token"
 FUNCTION_PORT: Final = 8080
@@ -35,6 +36,8 @@ class ClusterPlace:
     objects: KubeClient
     namespace: str
     title: str
+    home: str = HOME
+    """The namespace of Tidegate itself."""
 
     @property
     def is_laptop(self) -> bool:
@@ -81,43 +84,50 @@ class ClusterPlace:
                 return (await answer.read()).decode("utf-8", "replace")
 
     async def gateways(self) -> Sequence[ClusterGateway]:
-        """See `Place.gateways`."""
-        ready = self._trusted([pod for pod in await self._gateway_pods() if is_ready(pod)])
-        if not ready:
-            raise Unavailable(
+        """See `Place.gateways`.
+
+        Of Tidegate's own namespace and of ours alone: who may make pods anywhere else can label
+        one as a gateway, and would be shown what is asked.
+        """
+        found: list[ClusterGateway] = []
+        refused: Forbidden | None = None
+        for home in dict.fromkeys((self.home, self.namespace)):
+            try:
+                found += await self._gateways_of(home)
+            except Forbidden as error:
+                refused = refused or error
+        if not found:
+            raise refused or await self._nobody()
+        return found
+
+    async def _gateways_of(self, home: str) -> list[ClusterGateway]:
+        """Return those of one namespace. Its Secret's token is for its own pods alone."""
+        ready = [pod for pod in await pods(self.objects, home, GATEWAYS) if is_ready(pod)]
+        token = await self._token(home) if ready else ""
+        names = [pod["metadata"]["name"] for pod in ready]
+        return [ClusterGateway(self.objects, ObjectKey(home, name), token) for name in names]
+
+    async def _nobody(self) -> Unavailable:
+        """Return what to say when no gateway may be asked."""
+        elsewhere = await self._said_to_be_gateways()
+        if not elsewhere:
+            return Unavailable(
                 "no gateway of Tidegate is ready in this cluster; look with: tidegate check"
             )
-        homes = {pod["metadata"]["namespace"] for pod in ready}
-        tokens = {home: await self._token(home) for home in homes}
-        return [
-            ClusterGateway(
-                self.objects,
-                ObjectKey(pod["metadata"]["namespace"], pod["metadata"]["name"]),
-                tokens[pod["metadata"]["namespace"]],
-            )
-            for pod in ready
-        ]
+        homes = " and ".join(dict.fromkeys((self.home, self.namespace)))
+        return Unavailable(
+            f"no gateway of Tidegate is ready in namespace {homes}; pods elsewhere that are "
+            f"labelled as gateways are not asked: {', '.join(elsewhere)}; if Tidegate lives in "
+            f"one of these namespaces, name it with: export {HOME_VARIABLE}={elsewhere[0]}"
+        )
 
-    def _trusted(self, found: list[Object]) -> list[Object]:
-        """Return those of Tidegate's own namespace and of ours, where there are any.
-
-        Who may make pods anywhere can label one as a gateway, and would be shown events.
-        """
-        homes = (HOME, self.namespace)
-        return [pod for pod in found if pod["metadata"]["namespace"] in homes] or found
-
-    async def _gateway_pods(self) -> list[Object]:
-        """Return those of the cluster; if we may not look there, of this namespace or ours."""
+    async def _said_to_be_gateways(self) -> list[str]:
+        """Return the other namespaces that have pods with the label, as far as we may look."""
         try:
-            return await pods(self.objects, "", GATEWAYS)
-        except Forbidden:
-            return await self._gateways_here() or await pods(self.objects, HOME, GATEWAYS)
-
-    async def _gateways_here(self) -> list[Object]:
-        try:
-            return await pods(self.objects, self.namespace, GATEWAYS)
+            found = await pods(self.objects, "", GATEWAYS)
         except Forbidden:
             return []
+        return sorted({pod["metadata"]["namespace"] for pod in found} - {self.home, self.namespace})
 
     async def _token(self, home: str) -> str:
         try:

@@ -89,13 +89,15 @@ def _silent(title: str, cause: BaseException) -> str:
 @asynccontextmanager
 async def _cluster(target: Target) -> AsyncIterator[ClusterPlace]:
     from tidegate.cli.cluster.access import cluster_access
-    from tidegate.cli.place.cluster import ClusterPlace
+    from tidegate.cli.cluster.options import HOME
+    from tidegate.cli.place.cluster import HOME_VARIABLE, ClusterPlace
 
     access = await _reached(target, cluster_access)
     async with connected(access) as client:
         context = f"context {target.context}" if target.context else "the current context"
         title = f"{context} ({access.server})"
-        yield ClusterPlace(client, target.namespace or access.namespace, title)
+        home = os.environ.get(HOME_VARIABLE) or HOME
+        yield ClusterPlace(client, target.namespace or access.namespace, title, home)
 
 
 async def _reached(

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tidegate.cli.errors import CommandError, ExitCode
+from tidegate.cli.place.cluster import ClusterPlace
 from tidegate.cli.place.kinds import FUNCTIONS
 from tidegate.cli.place.open import run
 from tidegate.cli.place.place import Place
@@ -31,7 +32,12 @@ async def title(place: Place) -> tuple[bool, str]:
 @pytest.fixture(autouse=True)
 def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Be a user who has neither a laptop nor a cluster."""
-    for name in ("TIDEGATE_STATE", "KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
+    for name in (
+        "TIDEGATE_STATE",
+        "TIDEGATE_GATEWAY_NAMESPACE",
+        "KUBECONFIG",
+        "KUBERNETES_SERVICE_HOST",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -92,6 +98,19 @@ def test_a_namespace_that_is_named_counts_on_both(tmp_path: Path) -> None:
 def test_the_environment_names_a_laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEGATE_STATE", str(laptop(tmp_path / "other", os.getpid())))
     assert run(Target(), title) == (True, "default")
+
+
+def test_the_environment_names_the_namespace_of_gateways(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def home(place: Place) -> str:
+        assert isinstance(place, ClusterPlace)
+        return place.home
+
+    config = kubeconfig(tmp_path / "config")
+    assert run(Target(kubeconfig=config), home) == "tidegate"
+    monkeypatch.setenv("TIDEGATE_GATEWAY_NAMESPACE", "events")
+    assert run(Target(kubeconfig=config), home) == "events"
 
 
 def test_no_place_is_one_sentence_with_both_ways() -> None:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -29,9 +30,15 @@ class Network(KubeProxy):
     """Answers for every Service and pod with what was asked of it; `refusal` is a `Status`."""
 
     refusal: tuple[int, str] | None = None
+    forbidden: str | None = None
+    """A part of the paths that nobody may ask for."""
 
     async def _passed_on(self, request: web.Request) -> web.StreamResponse:
         found = re.search(r"/(services|pods)/([^/]+)/proxy(/.*)$", request.path)
+        if self.forbidden is not None and self.forbidden in request.path:
+            message = 'secrets "tidegate-admin" is forbidden: User "eve" cannot get resource'
+            status = {"kind": "Status", "apiVersion": "v1", "message": message, "code": 403}
+            return web.json_response(status, status=403)
         if found is None:
             return await super()._passed_on(request)
         if self.refusal is not None:
@@ -86,6 +93,14 @@ async def gateway(place: ClusterPlace, key: str, status: Object = READY) -> None
     await pod(place, key, {"app.kubernetes.io/name": "tidegate-gateway"}, status)
 
 
+async def admin_token(place: ClusterPlace, namespace: str, token: bytes) -> None:
+    secret = {
+        "metadata": {"name": "tidegate-admin", "namespace": namespace},
+        "data": {"token": base64.b64encode(token).decode()},
+    }
+    await place.objects.create(SECRETS, secret)
+
+
 async def test_a_function_is_called_at_the_port_of_its_service(place: ClusterPlace) -> None:
     await function(place, service={"ports": [{"port": 80, "targetPort": 9090}]})
     headers = {"content-type": "text/plain", "status": "404"}
@@ -130,12 +145,7 @@ async def test_every_ready_gateway_is_asked_with_the_token_of_its_namespace(
 ) -> None:
     await gateway(place, "gateway-1")
     await gateway(place, "gateway-2", {})
-    encoded = base64.b64encode(b"secret\n").decode()
-    secret = {
-        "metadata": {"name": "tidegate-admin", "namespace": "default"},
-        "data": {"token": encoded},
-    }
-    await place.objects.create(SECRETS, secret)
+    await admin_token(place, "default", b"secret\n")
     (one,) = await place.gateways()
     assert one.name == "gateway-1"
     async with one.request("GET", "/operations/x", {"trigger": "t"}, timeout=30) as answer:
@@ -162,9 +172,44 @@ async def test_a_pod_that_only_says_it_is_a_gateway_is_not_asked(place: ClusterP
     assert asked == {"tidegate/gateway-1", "default/gateway-2"}
 
 
-async def test_a_gateway_that_lives_elsewhere_is_found(place: ClusterPlace) -> None:
+async def test_a_pod_that_says_it_is_a_gateway_is_not_asked_while_the_gateway_is_away(
+    place: ClusterPlace,
+) -> None:
+    await gateway(place, "tidegate/gateway-1", {})
+    await gateway(place, "mallory/gateway-0")
+    await admin_token(place, "mallory", b"planted")
+    with pytest.raises(Unavailable, match=r"namespace tidegate and default; .* not asked: mallory"):
+        await place.gateways()
+
+
+async def test_a_gateway_elsewhere_is_asked_when_its_namespace_is_named(
+    place: ClusterPlace,
+) -> None:
     await gateway(place, "events/gateway-1")
-    assert [str(one.pod) for one in await place.gateways()] == ["events/gateway-1"]
+    with pytest.raises(Unavailable, match="export TIDEGATE_GATEWAY_NAMESPACE=events"):
+        await place.gateways()
+    named = replace(place, home="events")
+    assert [str(one.pod) for one in await named.gateways()] == ["events/gateway-1"]
+
+
+async def test_a_token_is_for_the_pods_beside_its_secret(place: ClusterPlace) -> None:
+    await gateway(place, "tidegate/gateway-1")
+    await gateway(place, "default/gateway-2")
+    await admin_token(place, "tidegate", b"secret")
+    told = {str(one.pod): one.token for one in await place.gateways()}
+    assert told == {"tidegate/gateway-1": "secret", "default/gateway-2": ""}
+
+
+async def test_a_pod_whose_token_may_not_be_read_hides_no_gateway(
+    place: ClusterPlace, network: Network
+) -> None:
+    await gateway(place, "tidegate/gateway-1")
+    await gateway(place, "default/gateway-2")
+    network.forbidden = "/namespaces/default/secrets/"
+    assert [str(one.pod) for one in await place.gateways()] == ["tidegate/gateway-1"]
+    network.forbidden = "/secrets/"
+    with pytest.raises(Forbidden, match="in namespace tidegate"):
+        await place.gateways()
 
 
 async def test_without_a_gateway_there_is_a_sentence(place: ClusterPlace) -> None:
