@@ -274,10 +274,9 @@ class KinesisSource:
             if reader.finished and key not in leaving and await tenancy.release(key, END):
                 self._drop(key)
                 self._discover_now.set()
-        if self._group is not None:
-            if seeking:
-                self._see(await tenancy.seek(self._catalogue.keys))
-            self._start_readers(self._group)
+        if seeking and self._group is not None:
+            self._see(await tenancy.seek(self._catalogue.keys))
+        self._start_readers()
 
     def _see(self, leases: Sequence[Lease]) -> None:
         """Note what the leases of all replicas say of the stream."""
@@ -306,7 +305,10 @@ class KinesisSource:
             if await self._tenancy.hand_over(key, position):
                 self._drop(key)
 
-    def _start_readers(self, group: asyncio.TaskGroup) -> None:
+    def _start_readers(self) -> None:
+        group = self._group
+        if group is None:  # reading has ended, be it only since the leases were asked for
+            return
         for lease in self._tenancy.working():
             if lease.key in self._readers:
                 continue
