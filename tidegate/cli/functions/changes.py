@@ -19,7 +19,7 @@ from tidegate.cli.place.kinds import CRON_JOB_TRIGGERS, FUNCTIONS
 from tidegate.cli.place.lookup import existing
 from tidegate.cli.place.place import Place
 from tidegate.cli.triggers.objects import check_object
-from tidegate.kube.errors import AlreadyExists, Conflict
+from tidegate.kube.errors import AlreadyExists, Conflict, NotFound, NotServed
 from tidegate.kube.objects import ObjectKey, version_of
 
 ATTEMPTS = 8
@@ -29,7 +29,11 @@ _UPDATES = {FUNCTIONS: "function update", CRON_JOB_TRIGGERS: "trigger cronjob up
 
 
 async def created(place: Place, name: str, wish: Wish, schedule: str, wait: WaitFlags) -> None:
-    """Make the function, and the trigger of its schedule. Raises `CommandError`."""
+    """Make the function, and the trigger of its schedule. Raises `CommandError`.
+
+    A trigger that calls the function at these times already stays as it is; one of its name that
+    does not is told before anything is made.
+    """
     function = new_function(name, place.namespace, wish)
     objects = {FUNCTIONS: function}
     if schedule:
@@ -37,6 +41,8 @@ async def created(place: Place, name: str, wish: Wish, schedule: str, wait: Wait
     await _check_runtime(place, wish)
     for obj in objects.values():
         check_object(obj)
+    if schedule and await _is_scheduled(place, objects[CRON_JOB_TRIGGERS]):
+        del objects[CRON_JOB_TRIGGERS]
     say("Deploying function...")
     made = []
     for resource, obj in objects.items():
@@ -49,6 +55,27 @@ async def created(place: Place, name: str, wish: Wish, schedule: str, wait: Wait
             ) from error
     say(f"Function {name} submitted for deployment")
     await _seen_through(place, made[0], wait)
+
+
+async def _is_scheduled(place: Place, wanted: Object) -> bool:
+    """Tell whether the trigger is there. Raises `CommandError` when another has its name."""
+    name = wanted["metadata"]["name"]
+    try:
+        found = await place.objects.get(CRON_JOB_TRIGGERS, ObjectKey(place.namespace, name))
+    except NotServed:
+        raise
+    except NotFound:
+        return False
+    spec = found.get("spec") or {}
+    if all(spec.get(field) == value for field, value in wanted["spec"].items()):
+        say(f"CronJobTrigger {name} calls it at these times already; it stays as it is")
+        return True
+    raise CommandError(
+        f"the CronJobTrigger {name} is in namespace {place.namespace} already and calls "
+        f"{spec.get('function-name')} at {spec.get('schedule')!r}; nothing was made; deploy "
+        f"without --schedule and change it with: tidegate {_UPDATES[CRON_JOB_TRIGGERS]} {name}, "
+        f"or remove it with: tidegate trigger cronjob delete {name}"
+    )
 
 
 async def updated(place: Place, name: str, wish: Wish, wait: WaitFlags, dry_run: bool) -> Object:
