@@ -189,3 +189,24 @@ stringData: {auth: "ada:x"}
     assert any("spec.basic-auth-secret: has no effect on a laptop" in one for one in said)
     assert any("spec.cors-enable: has no effect on a laptop" in one for one in said)
     assert not any("no effect" in str(one) for one in Manifests([folder]).read().problems)
+
+
+def test_what_a_function_mounts_is_said_to_be_nowhere_on_a_laptop(folder: Path) -> None:
+    mounting = """\
+apiVersion: kubeless.io/v1beta1
+kind: Function
+metadata: {name: mounting}
+spec:
+  runtime: python3.11
+  handler: m.f
+  function: "def f(event, context): pass"
+  deployment:
+    spec:
+      template:
+        spec: {volumes: [{name: keys-vol, secret: {secretName: keys}}]}
+"""
+    (folder / "mounting.yaml").write_text(mounting)
+    said = [str(one) for one in Manifests([folder], laptop=True).read().problems]
+    (volumes,) = (one for one in said if "volumes: has no effect on a laptop" in one)
+    assert "mounting.yaml:11" in volumes
+    assert not any("no effect" in str(one) for one in Manifests([folder]).read().problems)

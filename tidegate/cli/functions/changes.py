@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tidegate.cli.errors import CommandError
 from tidegate.cli.functions.flags import WaitFlags
+from tidegate.cli.functions.mounts import tell_of_mounts
 from tidegate.cli.functions.objects import (
     Object,
     Wish,
@@ -43,6 +44,7 @@ async def created(place: Place, name: str, wish: Wish, schedule: str, wait: Wait
         check_object(obj)
     if schedule and await _is_scheduled(place, objects[CRON_JOB_TRIGGERS]):
         del objects[CRON_JOB_TRIGGERS]
+    await tell_of_mounts(place, wish)
     say("Deploying function...")
     made = []
     for resource, obj in objects.items():
@@ -93,6 +95,7 @@ async def updated(place: Place, name: str, wish: Wish, wait: WaitFlags, dry_run:
             now = await place.objects.patch(FUNCTIONS, ObjectKey(place.namespace, name), change)
         except Conflict:
             continue  # somebody wrote in between: what is named goes onto what is there now
+        await tell_of_mounts(place, wish)
         say("Redeploying function...")
         say(f"Function {name} submitted for deployment")
         await _seen_through(place, now, wait)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runtimes.catalog import RUNTIMES, SUCCESSORS
 from tidegate.api.check import Known, check
-from tidegate.api.function import Function
+from tidegate.api.function import Function, dig
 from tidegate.api.http_trigger import HTTPTrigger
 from tidegate.api.kinds import CORE_KINDS, CUSTOM_KINDS
 from tidegate.api.loader import load
@@ -100,8 +100,10 @@ def changed_functions(before: Iterable[Resource], now: Iterable[Resource]) -> se
 
 
 def without_effect(resources: Iterable[Resource]) -> Iterator[Problem]:
-    """Warn of what an ingress controller does in a cluster and nobody does on a laptop."""
+    """Warn of what ingress controllers and kubelets do in a cluster and nobody on a laptop."""
     for one in resources:
+        if isinstance(one, Function):
+            yield from _unmounted(one)
         if not isinstance(one, HTTPTrigger):
             continue
         spec = one.spec
@@ -114,6 +116,14 @@ def without_effect(resources: Iterable[Resource]) -> Iterator[Problem]:
             if is_set:
                 message = "has no effect on a laptop"
                 yield problem_of(one, ("spec", field), message, fix, Severity.WARNING)
+
+
+def _unmounted(function: Function) -> Iterator[Problem]:
+    path = ("spec", "deployment", "spec", "template", "spec", "volumes")
+    if dig(function.spec.deployment, *path[2:]):
+        message = "has no effect on a laptop"
+        fix = "nothing is mounted here; take Secrets and ConfigMaps from variables, by valueFrom"
+        yield problem_of(function, path, message, fix, Severity.WARNING)
 
 
 def survivors(before: Iterable[Resource], now: Loaded) -> list[Resource]:
