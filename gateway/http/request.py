@@ -81,6 +81,7 @@ class Request:
         "path",
         "peer",
         "query",
+        "refusal",
         "served",
         "started",
         "target",
@@ -108,6 +109,8 @@ class Request:
         self.complete = False
         self.served = False
         self.keep_alive = False
+        # Its answer when it was refused as it was read; the application does not serve it.
+        self.refusal: Answer | None = None
         # Free for the application, for instance the matched route.
         self.context: object = None
         self.started = False
