@@ -221,6 +221,23 @@ async def test_what_verbs_made_is_there_after_a_start(tmp_path: Path) -> None:
         assert after["spec"].get("paused", False) is False
 
 
+async def test_a_kept_object_that_somebody_breaks_is_told_at_once_and_goes_on(
+    place: Place, up: Up
+) -> None:
+    made = await place.objects.create(FUNCTIONS, new("edited"))
+    key = ObjectKey("default", "edited")
+    await is_ready(place, key, made["metadata"]["generation"])
+    file = kept(up, "function", "edited")
+    whole = await asyncio.to_thread(file.read_text)
+    await asyncio.to_thread(file.write_text, whole.replace("  runtime:", "  runtime"))
+    await up.says(f"error: {file}:")
+    await up.says("Function default/edited: goes on as it was before it broke")
+    async with place.call(key, FunctionCall()) as answer:
+        assert await answer.read() == b"edited"
+    await place.objects.delete(FUNCTIONS, key)
+    await up.says("all manifests are right again")
+
+
 async def test_without_the_token_nothing_is_shown(up: Up) -> None:
     url = f"{up.contact['admin']}/control/apis/kubeless.io/v1beta1/functions"
     async with aiohttp.ClientSession() as session:
