@@ -153,8 +153,35 @@ async def test_what_the_file_system_refuses_is_said(
     longest = ".".join(["a" * 60] * 4)  # a name that Kubernetes takes, and no file can have
     code, answer = await said(session, "POST", MAPS, {"metadata": {"name": longest}, "data": {}})
     assert (code, answer["reason"]) == (500, "InternalError")
-    assert "state folder: File name too long" in answer["message"]
+    assert answer["message"].startswith(f"ConfigMap default/{longest}: cannot be kept in the state")
+    assert answer["message"].endswith("objects): File name too long; mend it")
     assert await asyncio.to_thread(lambda: list(files.kept.folder.iterdir())) == []
+
+
+async def test_what_cannot_be_removed_is_not_said_to_be_gone(
+    session: aiohttp.ClientSession, files: Files
+) -> None:
+    await made(session, FUNCTIONS, FUNCTION)
+    moved = files.kept.folder.with_name("moved")
+    await asyncio.to_thread(files.kept.folder.rename, moved)
+    code, answer = await said(session, "DELETE", f"{FUNCTIONS}/hello")
+    assert (code, answer["reason"]) == (500, "InternalError")
+    assert "Function default/hello: cannot be removed from the state folder" in answer["message"]
+    await asyncio.to_thread(moved.rename, files.kept.folder)
+    assert (await said(session, "DELETE", f"{FUNCTIONS}/hello"))[0] == 200
+    assert (await said(session, "GET", f"{FUNCTIONS}/hello"))[0] == 404
+
+
+async def test_what_is_kept_in_the_file_of_another_name_is_changed_there(
+    session: aiohttp.ClientSession, files: Files
+) -> None:
+    await made(session, FUNCTIONS, FUNCTION)
+    (file,) = await asyncio.to_thread(lambda: list(files.kept.folder.iterdir()))
+    text = await asyncio.to_thread(file.read_text)
+    await asyncio.to_thread(file.write_text, text.replace("name: hello", "name: other"))
+    await files.take_up()
+    code, answer = await said(session, "DELETE", f"{FUNCTIONS}/other")
+    assert (code, f"is written in {file}:1" in answer["message"]) == (403, True)
 
 
 async def test_a_watch_with_a_selector_that_nobody_understands_is_refused(

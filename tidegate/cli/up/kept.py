@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -41,7 +42,9 @@ class KeptObjects:
             Path(name).unlink(missing_ok=True)  # gone already where all went well
 
     def remove(self, kind: str, key: ObjectKey) -> None:
-        """Keep it no more."""
+        """Keep it no more. Raises `OSError` without the folder, with which it would come back."""
+        if not self.folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.folder))
         self.path(kind, key).unlink(missing_ok=True)
 
 

@@ -145,7 +145,7 @@ class LaptopObjects:
                 if value != shown["metadata"].get(name):
                     raise _conflict(kind, key)
             self._check_is_kept(resource)
-            with _keeping(resource.kind, key):
+            with _keeping(f"{kind} {key}: cannot be removed from", self._kept.folder):
                 await asyncio.to_thread(self._kept.remove, kind, key)
                 await asyncio.to_thread(self._pauses.forget, str(resource))
             await self._running.take_up()
@@ -153,7 +153,7 @@ class LaptopObjects:
 
     async def _pause(self, trigger: Resource, paused: bool) -> Object:
         key = ObjectKey(trigger.namespace, trigger.name)
-        with _keeping(trigger.kind, key):
+        with _keeping(f"{trigger.kind} {key}: cannot be kept in", self._kept.folder):
             await asyncio.to_thread(self._pauses.say, str(trigger), paused)
         await self._running.take_up()
         return self.get(trigger.kind, key)
@@ -164,7 +164,7 @@ class LaptopObjects:
         obj["metadata"]["namespace"] = key.namespace
         text = await asyncio.to_thread(text_of, obj)
         await asyncio.to_thread(self._check, kind, key, text)
-        with _keeping(kind, key):
+        with _keeping(f"{kind} {key}: cannot be kept in", self._kept.folder):
             await asyncio.to_thread(self._kept.write, kind, key, text)
         await self._running.take_up()
         return self.get(kind, key)
@@ -190,7 +190,8 @@ class LaptopObjects:
         return resource
 
     def _check_is_kept(self, resource: Resource) -> None:
-        if not self._is_kept(resource):
+        path = self._kept.path(resource.kind, ObjectKey(resource.namespace, resource.name))
+        if Path(resource.origin.file) != path:
             place = f"{resource.origin.file}:{resource.origin.line()}"
             message = f"{resource} is written in {place}; change it there, it is taken up at once"
             raise Refused(403, "Forbidden", message, resource.name)
@@ -289,13 +290,13 @@ def _only_pauses(change: Object) -> bool | None:
 
 
 @contextmanager
-def _keeping(kind: str, key: ObjectKey) -> Iterator[None]:
-    """Say what the file system refuses."""
+def _keeping(what: str, folder: Path) -> Iterator[None]:
+    """Say what the file system refuses, after the words `what`."""
     try:
         yield
     except OSError as error:
-        message = f"{kind} {key}: cannot be kept in the state folder: {error.strerror}; mend it"
-        raise Refused(500, "InternalError", message, key.name) from error
+        message = f"{what} the state folder ({folder}): {error.strerror}; mend it"
+        raise Refused(500, "InternalError", message) from error
 
 
 def _conflict(kind: str, key: ObjectKey) -> Refused:
