@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -268,9 +269,12 @@ class ShardReader:
             self._delay = min(self._delay * 1.5, pace.idle)
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call until it works. Throttling is waited out; other failures only for a while."""
+        """Call until it works. Throttling is waited out; other failures only for a while.
+
+        That counts from the first of them: before it, a call may have waited long for credit.
+        """
         pace, loop = self._around.pace, asyncio.get_running_loop()
-        failures, gives_up = 0, loop.time() + pace.patience
+        failures, gives_up = 0, math.inf
         while True:
             try:
                 return await call()
@@ -280,6 +284,7 @@ class ShardReader:
                 if not isinstance(error, Throttled) and loop.time() > gives_up:
                     raise
                 failures += 1
+                gives_up = min(gives_up, loop.time() + pace.patience)
                 delay = min(pace.backoff * 2.0 ** min(failures - 1, 16), pace.backoff_max)
                 logger.debug("%s: %s: %s", self._around.name, self.shard.id, error)
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))

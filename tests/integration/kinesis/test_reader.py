@@ -120,3 +120,19 @@ async def test_records_with_many_events_pass_the_credit_by_the_rest_of_one(
             assert len(one.intake.unsettled) < 20 + 7
             one.intake.settle()
         assert one.reader.idle
+
+
+async def test_a_failure_after_a_long_wait_for_credit_is_the_first_of_its_kind(
+    stream: StreamOfTests, operator: Operator
+) -> None:
+    await Load(operator, stream.name).publish(1)
+    async with lone_reader(stream, credit=2) as one:
+        while one.intake.credit:
+            await one.intake.until(len(one.intake.deliveries) + 1)
+        await asyncio.sleep(FAST.pace.patience)  # longer than failures may last
+        one.proxy.refuse("GetRecords", "InternalFailure")
+        while len(one.intake.deliveries) < 20:
+            before = len(one.intake.deliveries)
+            one.intake.settle()
+            await one.intake.until(before + 1)
+        one.intake.settle()
