@@ -126,6 +126,22 @@ async def test_a_refused_caller_may_finish_what_it_is_saying() -> None:
         assert not writer.is_closing()
 
 
+async def test_a_refused_caller_that_does_not_stop_is_cut_off() -> None:
+    app = Echo()
+    app.limit = 4
+    async with (
+        front_door(app, ServerSettings(linger=600.0)) as server,
+        caller(server) as (reader, writer),
+    ):
+        writer.write(POST.replace(b"5", b"900000000")[:-5])
+        assert status((await read_answer(reader))[0]) == 413
+        async with asyncio.timeout(30):
+            with pytest.raises(ConnectionError):
+                while True:
+                    writer.write(bytes(100_000))
+                    await writer.drain()
+
+
 async def test_an_answer_of_the_routing_lets_the_connection_go_on() -> None:
     app = Echo()
     app.limit = Answer(404, (), b"nothing here")
@@ -160,6 +176,18 @@ async def test_all_bodies_together_are_bounded() -> None:
         async with caller(server) as (reader, writer):
             writer.write(POST)
             await until(lambda: len(app.served) == 2, 5)
+
+
+async def test_who_goes_away_in_the_midst_of_a_body_takes_no_memory_along() -> None:
+    async with front_door(Echo(), ServerSettings(max_bodies=8)) as server:
+        async with caller(server) as (reader, writer):
+            writer.write(GET)
+            await read_answer(reader)
+            writer.write(POST[:-1])
+        await until(lambda: server.open_connections == 0, 10)
+        async with caller(server) as (reader, writer):
+            writer.write(POST)
+            assert status((await read_answer(reader))[0]) == 200
 
 
 async def test_a_connection_too_many_is_told_so() -> None:

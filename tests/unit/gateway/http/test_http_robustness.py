@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import random
 from collections.abc import Iterator
 from itertools import pairwise
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from gateway.http.connection import ClientConnection, ResponseLimits
 from gateway.http.errors import ConnectionDied, HttpError
 from gateway.http.request import Request
+from gateway.http.request_reader import RequestReader
 from gateway.http.server import Server
 from gateway.http.server_connection import ServerConnection
 
@@ -172,6 +174,18 @@ async def server_outcome(data: bytes, cuts: list[int]) -> tuple[object, bytes]:
     await server.close() if server.open_connections == 0 else server.sweep.stop()
     statuses = [line for line in wire.written.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
     return application.served, b"".join(statuses)
+
+
+@pytest.mark.parametrize("request_bytes", REQUESTS)
+async def test_nothing_is_left_of_a_connection_that_is_gone(request_bytes: bytes) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        await server_outcome(request_bytes, [])
+        ours = (ServerConnection, RequestReader, Request)
+        assert not [each for each in gc.get_objects() if isinstance(each, ours)]
+    finally:
+        gc.enable()
 
 
 cuts = st.lists(st.integers(0, 400), max_size=8)
