@@ -30,6 +30,8 @@ class Topics:
 
     cluster: Cluster
     settings: KafkaSettings
+    advice: str = "start them, or name others with --brokers or KAFKA_BROKERS"
+    """What to do when they cannot be reached."""
 
     async def create(self, topic: Topic) -> None:
         """Make a topic."""
@@ -115,7 +117,7 @@ class Topics:
             brokers = ", ".join(self.cluster.brokers)
             reason = _away(error) or f"nothing within {self._patience:g} s"
             sentence = f"{doing}: the brokers {brokers} do not answer: {reason}"
-            raise SinkUnavailable(f"{sentence}; start them, or name others") from error
+            raise SinkUnavailable(f"{sentence}; {self.advice}") from error
         except errors.KafkaError as error:
             raise ConfigError(f"{doing}: {_said(error)}") from error
 

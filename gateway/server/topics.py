@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 MOST = 100_000
 """Partitions or copies that may be asked for; brokers take far fewer."""
 
+ADVICE = (
+    "start them, or name others to the gateway by KAFKA_BROKERS, in the environment of "
+    "`tidegate up` or, in a cluster, of the Deployment tidegate-gateway"
+)
+"""What to do when the gateway's brokers cannot be reached."""
+
 
 class TopicRoutes:
     """Below `/topics`: list, create, delete, and write a record."""
@@ -72,7 +78,7 @@ class TopicRoutes:
                 "this gateway cannot talk to Kafka; install tidegate[kafka] beside it"
             ) from error
         settings = self._settings()
-        return Topics(await own_cluster(settings), settings)
+        return Topics(await own_cluster(settings), settings, ADVICE)
 
 
 def _count(body: Mapping[str, Any], name: str) -> int:

@@ -87,7 +87,8 @@ async def test_brokers_that_do_not_answer_are_said_in_time(name: str) -> None:
     settings = KafkaSettings(brokers=(f"127.0.0.1:{free_port()}",), connect_timeout=1.0)
     topics = Topics(Cluster(settings.brokers, {}), settings)
     sentence = (
-        r"the brokers 127.0.0.1:\d+ do not answer: no connection; start them, or name others$"
+        r"the brokers 127.0.0.1:\d+ do not answer: no connection; "
+        r"start them, or name others with --brokers or KAFKA_BROKERS$"
     )
     with pytest.raises(SinkUnavailable, match=sentence):
         await topics.create(Topic(name))

@@ -10,6 +10,8 @@ from aiohttp import web
 
 from gateway.server.answers import ERROR_HEADER
 from gateway.server.topics import TopicRoutes
+from gateway.settings import KafkaSettings
+from tests.fakes.ports import free_port
 from tests.support.http_servers import serving
 
 
@@ -24,6 +26,21 @@ async def refused(path: str, body: Any) -> str:
     ):
         assert (answer.status, answer.headers[ERROR_HEADER]) == (400, "refused")
         return await answer.text()
+
+
+async def test_brokers_that_are_away_are_named_with_the_setting_that_names_others() -> None:
+    settings = KafkaSettings(brokers=(f"127.0.0.1:{free_port()}",), connect_timeout=5.0)
+    application = web.Application()
+    TopicRoutes(lambda: settings).extend(application)
+    async with (
+        serving(application) as url,
+        aiohttp.ClientSession(url) as session,
+        session.get("/topics") as answer,
+    ):
+        said = await answer.text()
+        assert (answer.status, answer.headers[ERROR_HEADER]) == (503, "unavailable")
+    assert said.startswith(f"listing topics: the brokers {settings.brokers[0]} do not answer: ")
+    assert "by KAFKA_BROKERS, in the environment of `tidegate up` or, in a cluster, of" in said
 
 
 @pytest.mark.parametrize("field", ["partitions", "replicas"])
