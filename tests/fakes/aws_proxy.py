@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -38,16 +39,16 @@ class AwsProxy:
         self.url = ""
         self._upstream = upstream
         self._faults: dict[str, deque[str]] = {}
-        self._held: set[str] = set()
+        self._held: dict[str, float] = {}
         self._go_on = asyncio.Event()
 
     def refuse(self, operation: str, code: str, times: int = 1) -> None:
         """Answer the next `times` calls with the error `code`."""
         self._faults.setdefault(operation, deque()).extend([code] * times)
 
-    def hold(self, operation: str) -> None:
-        """Answer no call of `operation` until `release`."""
-        self._held.add(operation)
+    def hold(self, operation: str, calls: float = math.inf) -> None:
+        """Answer none of the next `calls` calls of `operation` until `release`."""
+        self._held[operation] = calls
         self._go_on.clear()
 
     def release(self) -> None:
@@ -73,7 +74,8 @@ class AwsProxy:
         operation = request.headers["x-amz-target"].rpartition(".")[2]
         self.calls[operation] += 1
         body = await request.read()
-        if operation in self._held:
+        if self._held.get(operation):
+            self._held[operation] -= 1
             self.held.set()
             await self._go_on.wait()
         if self._faults.get(operation):

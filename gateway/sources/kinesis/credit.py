@@ -20,7 +20,7 @@ class SharedCredit:
         self._intake = intake
         self._promised = 0
         self._turn = asyncio.Lock()
-        self._returned = asyncio.Event()
+        self._more = asyncio.Event()
 
     @asynccontextmanager
     async def part(self, most: int) -> AsyncIterator[int]:
@@ -32,7 +32,11 @@ class SharedCredit:
             yield count
         finally:
             self._promised -= count
-            self._returned.set()
+            self._more.set()
+
+    def grown(self) -> None:
+        """Look again at the credit: it has grown, though nothing of it was given back here."""
+        self._more.set()
 
     async def _some(self, most: int) -> int:
         while True:
@@ -40,6 +44,6 @@ class SharedCredit:
             free = self._intake.credit - self._promised
             if free > 0:
                 return min(max(free // 2, 1), most)
-            self._returned.clear()
+            self._more.clear()
             if self._promised:
-                await self._returned.wait()
+                await self._more.wait()

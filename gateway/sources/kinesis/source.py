@@ -258,6 +258,8 @@ class KinesisSource:
         if self._intake.uncommitted(change):
             self._pressed = True
             self._stirred.set()
+        if change < 0:
+            self._credit.grown()
 
     def _positions(self) -> dict[str, str]:
         return {key: reader.position for key, reader in self._readers.items()}

@@ -57,6 +57,23 @@ async def test_a_shard_that_cannot_be_read_stops_no_other(
     assert_in_order(intake.deliveries)
 
 
+@pytest.mark.regression("async-kinesis: the failure of one shard makes all others hang")
+async def test_a_shard_whose_call_hangs_stops_no_other(
+    proxied: StreamOfTests, proxy: AwsProxy, operator: Operator
+) -> None:
+    await operator.create("two", 2)
+    await Load(operator, "two").publish(20)
+    proxy.hold("GetRecords", calls=1)
+    intake, waits = RecordingIntake(credit=8), replace(FAST, call=60)
+    async with reading(replace(proxied, name="two").source(timing=waits), intake):
+        while len(intake.deliveries) < 40:
+            before = len(intake.deliveries)
+            await until(lambda before=before: len(intake.deliveries) > before, 30)  # type: ignore[misc]
+            intake.settle()
+        assert len({one.partition for one in intake.deliveries}) == 1
+        proxy.release()
+
+
 @pytest.mark.regression("async-kinesis: a shard without a next iterator ends the reader")
 @pytest.mark.parametrize("said", ["absent", "null"])
 async def test_the_end_of_a_shard_is_an_iterator_that_is_absent_or_null(

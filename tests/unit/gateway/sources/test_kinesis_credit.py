@@ -57,6 +57,26 @@ async def test_a_shard_waits_until_the_intake_has_room() -> None:
     assert got == [1]
 
 
+async def test_a_shard_goes_on_with_what_ended_while_another_one_hangs() -> None:
+    intake = RecordingIntake(credit=2)
+    credit = SharedCredit(intake)
+    got: list[int] = []
+
+    async def wait() -> None:
+        async with credit.part(10) as count:
+            got.append(count)
+
+    async with asyncio.timeout(5), credit.part(1):
+        intake.push([delivery("1")])
+        waiting = asyncio.create_task(wait())
+        await rest()
+        assert not got
+        intake.settle()
+        credit.grown()
+        await waiting
+    assert got == [1]
+
+
 async def test_a_shard_that_stops_waiting_leaves_the_turn_to_the_next() -> None:
     credit = SharedCredit(RecordingIntake(credit=1))
     async with credit.part(5):
