@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -12,6 +11,7 @@ from aiohttp import web
 from yarl import URL
 
 from gateway.core.progress import Progress, State
+from tidegate.admin import AdminServer, Measured
 from tidegate.api.subscription import Subscription
 
 MOST_ROWS = 1000
@@ -25,7 +25,7 @@ Notes = Callable[[Subscription], Mapping[str, object]]
 """What else is known of a subscription; who composes a gateway may know more than it does."""
 
 
-class Health(Protocol):
+class Health(Measured, Protocol):
     """What the admin server asks of the gateway."""
 
     def problems(self) -> list[str]:
@@ -40,10 +40,6 @@ class Health(Protocol):
         """Return what runs."""
         ...
 
-    def metrics(self) -> Callable[[], bytes]:
-        """Read the metrics now; the result puts them in Prometheus's text format, in any thread."""
-        ...
-
     @property
     def notes(self) -> Notes:
         """What to say of a subscription beside its progress."""
@@ -55,45 +51,20 @@ def nothing(_: Subscription) -> Mapping[str, object]:
     return {}
 
 
-class Admin:
-    """`/livez`, `/readyz`, `/metrics` and `/subscriptions` on a port of their own.
+class Admin(AdminServer):
+    """`/livez`, `/readyz`, `/metrics` and `/subscriptions`.
 
     `extend` may add routes before `start` (the laptop's control API does).
     """
 
     def __init__(self, health: Health, extend: Callable[[web.Application], None] | None) -> None:
+        super().__init__(health)
         self._health = health
-        application = web.Application()
-        application.router.add_get("/livez", self._livez)
-        application.router.add_get("/readyz", self._readyz)
-        application.router.add_get("/metrics", self._metrics)
-        application.router.add_get("/subscriptions", self._subscriptions)
+        self.add_probe("/livez", health.problems)
+        self.add_probe("/readyz", lambda: [] if health.ready() else ["not ready"])
+        self.application.router.add_get("/subscriptions", self._subscriptions)
         if extend is not None:
-            extend(application)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=2.0)
-        self.port = 0
-
-    async def start(self, host: str, port: int) -> None:
-        """Listen. Raises OSError when the address cannot be had."""
-        await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
-        self.port = self._runner.addresses[0][1]
-
-    async def close(self) -> None:
-        """Stop listening."""
-        await self._runner.cleanup()
-
-    async def _livez(self, _: web.Request) -> web.Response:
-        problems = self._health.problems()
-        return web.Response(status=503 if problems else 200, text="\n".join(problems) or "ok")
-
-    async def _readyz(self, _: web.Request) -> web.Response:
-        ready = self._health.ready()
-        return web.Response(status=200 if ready else 503, text="ok" if ready else "not ready")
-
-    async def _metrics(self, _: web.Request) -> web.Response:
-        body = await asyncio.to_thread(self._health.metrics())
-        return web.Response(body=body, headers={"content-type": "text/plain; version=0.0.4"})
+            extend(self.application)
 
     async def _subscriptions(self, request: web.Request) -> web.Response:
         after, notes = request.query.get("after", ""), self._health.notes
