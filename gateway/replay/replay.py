@@ -81,20 +81,20 @@ class Replay:
         name = f"{self.id} of {self._request.namespace}/{self._request.trigger}"
         logger.info("%s: begins", name)
         running = asyncio.create_task(self._deliver(), name=name)
-        error = ""
+        error, away = "", False
         try:
             await tell(self._state())
             while not (await asyncio.wait([running], timeout=TELLING))[0]:
                 await tell(self._state())
             running.result()
         except (ConfigError, SourceUnavailable) as reason:
-            error = str(reason)
+            error, away = str(reason), isinstance(reason, SourceUnavailable)
         finally:
             ended = "ended" if running.done() else "was cut off"
             running.cancel()
             await asyncio.wait([running])
             logger.info("%s: %s with %s", name, ended, self._sentence(error))
-        await tell({"report": self._report(error)})
+        await tell({"report": self._report(error, away)})
 
     async def _deliver(self) -> None:
         request = self._request
@@ -152,8 +152,8 @@ class Replay:
             "lastError": self._progress.last_error,
         }
 
-    def _report(self, error: str) -> dict[str, Any]:
-        """Return how it went. Field names are stable."""
+    def _report(self, error: str, away: bool) -> dict[str, Any]:
+        """Return how it went; `away` says that the log's broker was. Field names are stable."""
         request = self._request
         return {
             "replay": self.id,
@@ -165,6 +165,7 @@ class Replay:
             "compare": request.compare,
             "functions": [tally.row() for tally in self._tallies],
             "error": error,
+            "unavailable": away,
         }
 
     def _sums(self) -> dict[str, int]:

@@ -211,6 +211,7 @@ async def test_a_topic_that_is_gone_is_said(bench: Bench) -> None:
             await admin.delete_topics([bench.topic])
         report = await replayed(one.running, target="next", start=NOON)
         assert report["error"].endswith("the brokers have none of them; correct the trigger")
+        assert report["unavailable"] is False
 
 
 async def test_brokers_that_are_away_are_said_with_what_to_do(bench: Bench) -> None:
@@ -219,3 +220,4 @@ async def test_brokers_that_are_away_are_said_with_what_to_do(bench: Bench) -> N
         await one.running.apply(replace(trigger(bench), source=away))
         report = await replayed(one.running, start=NOON)
         assert report["error"].endswith("cannot be reached; start them, or correct spec.brokers")
+        assert report["unavailable"] is True

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from tidegate.cli.errors import ExitCode
 from tidegate.cli.output import Format
 from tidegate.cli.progress import bar
-from tidegate.cli.triggers.replaying import progress_text, report_text
+from tidegate.cli.triggers.replaying import exit_code, progress_text, report_text
 
 LINE = {
     "delivered": 7,
@@ -45,6 +46,22 @@ def test_progress_counts_and_says_where_it_is() -> None:
     assert said == "7 delivered, 1 failed, 2 filtered, at 2026-01-31T12:00:00.000Z"
     waiting = progress_text(LINE | {"breaker": "open", "position": ""})
     assert waiting.endswith("filtered, waiting: the function takes no calls")
+
+
+@pytest.mark.parametrize(
+    ("report", "code"),
+    [
+        ({"error": "", "failed": 0, "unavailable": False}, ExitCode.OK),
+        ({"error": "", "failed": 2, "unavailable": False}, ExitCode.FAILURE),
+        ({"error": "no such topic", "failed": 0, "unavailable": False}, ExitCode.FAILURE),
+        ({"error": "the brokers are away", "failed": 0, "unavailable": True}, ExitCode.UNREACHABLE),
+        ({"error": "of an older gateway", "failed": 0}, ExitCode.FAILURE),
+    ],
+)
+def test_the_exit_code_says_whether_the_broker_was_away(
+    report: dict[str, Any], code: ExitCode
+) -> None:
+    assert exit_code(report) is code
 
 
 @pytest.mark.parametrize(

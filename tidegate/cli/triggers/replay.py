@@ -81,10 +81,10 @@ def _replay(
     the trigger does meanwhile, and where it stands, is left alone. Replayed events
     have the ids that they had, and the extension tidegatereplay.
 
-    Ctrl-C ends it. Exit code 1 when events failed.
+    Ctrl-C ends it. Exit code 1 when events failed, 3 when the log's broker is away.
     """
     from tidegate.cli.place.open import run
-    from tidegate.cli.triggers.replaying import Shown, replayed, report_text
+    from tidegate.cli.triggers.replaying import Shown, exit_code, replayed, report_text
 
     body = _body(name, events, delivery) | ({"kind": kind.value} if kind else {})
     plain = output in (Format.TABLE, Format.WIDE)
@@ -95,10 +95,10 @@ def _replay(
 
     report = run(where.target(), work)
     write(report_text(report, output))
+    code = exit_code(report)
     if report["error"] and plain:
-        raise CommandError(report["error"])
-    if report["error"] or report["failed"]:
-        raise typer.Exit(ExitCode.FAILURE)
+        raise CommandError(report["error"], code)
+    raise typer.Exit(code)
 
 
 replay = grouped(_replay)

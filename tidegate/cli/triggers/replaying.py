@@ -100,6 +100,13 @@ def progress_text(row: Row) -> str:
     return counts + paused + at
 
 
+def exit_code(report: Row) -> ExitCode:
+    """Return how the command ends. What was delivered before the broker went stays delivered."""
+    if report["error"] and report.get("unavailable", False):
+        return ExitCode.UNREACHABLE
+    return ExitCode.FAILURE if report["error"] or report["failed"] else ExitCode.OK
+
+
 def report_text(report: Row, form: Format) -> str:
     """Return the report for people or for programs."""
     if form in (Format.JSON, Format.YAML):
