@@ -13,6 +13,9 @@ from gateway.http.server import Server, ServerSettings
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 HOST = "127.0.0.1"
+GET = b"GET /a HTTP/1.1\r\nHost: test\r\n\r\n"
+LAST = b"GET /last HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+POST = b"POST /a HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello"
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter, int], Awaitable[None]]
 
 
@@ -195,6 +198,11 @@ async def exchange(server: Server, *parts: bytes) -> bytes:
             await asyncio.sleep(0)
         received: bytes = await reader.read()
         return received
+
+
+def status(answer: bytes) -> int:
+    """The status of an answer."""
+    return int(answer.split(b" ", 2)[1])
 
 
 async def read_answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:

@@ -6,22 +6,17 @@ from gateway.http.request import Answer
 from gateway.http.server import ServerSettings
 from tests.support.waiting import until
 from tests.unit.gateway.http.peers import (
+    GET,
+    LAST,
+    POST,
     Echo,
     caller,
     exchange,
     front_door,
     leave_open,
     read_answer,
+    status,
 )
-
-GET = b"GET /a HTTP/1.1\r\nHost: test\r\n\r\n"
-LAST = b"GET /last HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-POST = b"POST /a HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello"
-
-
-def status(answer: bytes) -> int:
-    return int(answer.split(b" ", 2)[1])
-
 
 REFUSED = {
     "no host": (GET.replace(b"Host: test\r\n", b""), 400),

@@ -8,6 +8,9 @@ from gateway.http.headers import encode_request
 from gateway.http.request import Request
 from tests.support.waiting import until
 from tests.unit.gateway.http.peers import (
+    GET,
+    LAST,
+    POST,
     Echo,
     answering,
     caller,
@@ -18,15 +21,8 @@ from tests.unit.gateway.http.peers import (
     pool_of,
     read_answer,
     read_request,
+    status,
 )
-
-GET = b"GET /a HTTP/1.1\r\nHost: test\r\n\r\n"
-LAST = b"GET /last HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-POST = b"POST /a HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello"
-
-
-def status(answer: bytes) -> int:
-    return int(answer.split(b" ", 2)[1])
 
 
 def streamed(*chunks: bytes, length: bytes | None = None):

@@ -6,6 +6,8 @@ from gateway.http.request import Request
 from gateway.http.server import ServerSettings
 from tests.support.waiting import until
 from tests.unit.gateway.http.peers import (
+    GET,
+    POST,
     Echo,
     caller,
     exchange,
@@ -13,15 +15,8 @@ from tests.unit.gateway.http.peers import (
     leave_open,
     now,
     read_answer,
+    status,
 )
-
-GET = b"GET /a HTTP/1.1\r\nHost: test\r\n\r\n"
-LAST = b"GET /last HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-POST = b"POST /a HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello"
-
-
-def status(answer: bytes) -> int:
-    return int(answer.split(b" ", 2)[1])
 
 
 @pytest.mark.parametrize("sent", [b"GET / HT", GET[:-2], POST[:-1]])
