@@ -35,6 +35,11 @@ def plain(text: str) -> str:
     return _COMMANDS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def one_line(text: str) -> str:
+    """Return `text` plain and without line ends, with which it could tell lines of its own."""
+    return plain(text).replace("\n", "\\u000a")
+
+
 def write(text: str) -> None:
     """Write `text`, made plain, and a line end to standard output."""
     sys.stdout.write(plain(text) + "\n")

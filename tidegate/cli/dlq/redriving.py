@@ -12,7 +12,7 @@ import typer
 from tidegate.cli.dlq.selecting import IdsArgument, SelectFlags, check_trigger
 from tidegate.cli.errors import ExitCode
 from tidegate.cli.flags import ListOutputOption, WhereFlags, grouped
-from tidegate.cli.output import Format, document, write
+from tidegate.cli.output import Format, document, one_line, write
 from tidegate.cli.progress import Progress, bar
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Told:
     def _show(self, row: Row) -> None:
         if self._plain and (row["error"] or not self._on_terminal):
             self._progress.clear()
-            write(f"{row['id'] or 'stopped'}: {row['error'] or 'delivered'}")
+            write(one_line(f"{row['id'] or 'stopped'}: {row['error'] or 'delivered'}"))
             sys.stdout.flush()
 
 

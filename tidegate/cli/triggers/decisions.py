@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidegate.cli.output import one_line
 from tidegate.cli.place.operations import Operation, told
 from tidegate.cli.place.place import GatewayAdmin, Place
 from tidegate.cli.place.together import together
@@ -61,7 +62,8 @@ def line(row: Row) -> str:
     why = reason(row)
     tries = f" after {row['attempts']} attempts" if row["attempts"] > 1 else ""
     when = row["settledAt"] or row["receivedAt"]
-    return f"{when}  {row['event']['id']}  {result}{tries}{f': {why}' if why else ''}"
+    told = f"{when}  {row['event']['id']}  {result}{tries}"
+    return one_line(f"{told}: {why}" if why else told)
 
 
 def reason(row: Row) -> str:

@@ -15,7 +15,7 @@ from tidegate.cli.describing import (
     pairs,
     tabled,
 )
-from tidegate.cli.output import Columns
+from tidegate.cli.output import Columns, one_line
 from tidegate.cli.triggers.objects import Object
 
 Row = Mapping[str, Any]
@@ -99,4 +99,4 @@ def _errors(rows: Iterable[Row]) -> Iterator[str]:
         said = row.get("reason") or row.get("lastError")
         if said:
             what = "Reason" if row.get("reason") else "Last error"
-            yield f"{what}:  " + ": ".join(filter(None, (row.get("function"), said)))
+            yield one_line(f"{what}:  " + ": ".join(filter(None, (row.get("function"), said))))

@@ -8,7 +8,7 @@ from typing import Any
 
 from tidegate.api.filters import filter_mistakes
 from tidegate.cli.errors import CommandError, ExitCode
-from tidegate.cli.output import Format, document
+from tidegate.cli.output import Format, document, one_line
 from tidegate.cli.place.kinds import FUNCTIONS, TRIGGERS, WORDS
 from tidegate.cli.place.lookup import existing
 from tidegate.cli.place.operations import Operation, first, lines
@@ -111,7 +111,7 @@ def report_text(report: Row, form: Format) -> str:
     """Return the report for people or for programs."""
     if form in (Format.JSON, Format.YAML):
         return document(report, form)
-    return "\n".join(_lines(report))
+    return "\n".join(map(one_line, _lines(report)))
 
 
 def _lines(report: Row) -> Iterator[str]:

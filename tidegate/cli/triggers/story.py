@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tidegate.cli.output import one_line
 from tidegate.cli.triggers.decisions import clause
 
 Row = Mapping[str, Any]
@@ -26,7 +27,7 @@ _ADVICE = {
 
 def story(row: Row) -> str:
     """Return the story of one event at one subscription."""
-    return "\n".join(_lines(row))
+    return "\n".join(map(one_line, _lines(row)))
 
 
 def _lines(row: Row) -> Iterator[str]:

@@ -93,8 +93,9 @@ class Printed:
         if self._as_json:
             return json.dumps(row, ensure_ascii=False)
         data = row.get("data", row.get("dataBase64"))
-        shown = "" if data is None else f"\n    {data}"
-        return f"{row['trigger']}  {line(row)}{shown}"
+        told = f"{row['trigger']}  {line(row)}"
+        # Indented whole: no line of a payload begins as one of ours.
+        return told if data is None else "\n    ".join((told, *str(data).split("\n")))
 
 
 async def _followed(place: Place, query: dict[str, str], printed: Printed) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tidegate.cli.output import one_line
 from tidegate.cli.triggers.decisions import clause
 
 Row = Mapping[str, Any]
@@ -15,7 +16,7 @@ LONGEST = 2000
 
 def trial_text(row: Row) -> str:
     """Return what happened with one function of the trigger."""
-    return "\n".join(_lines(row))
+    return "\n".join(map(one_line, _lines(row)))
 
 
 def _lines(row: Row) -> Iterator[str]:
@@ -49,6 +50,6 @@ def _sent(row: Row) -> Iterator[str]:
         yield f"answer: {answer['status']} in {row['seconds'] * 1000:.0f} ms"
         body = answer.get("data", answer.get("dataBase64", ""))
         if body:
-            yield f"  {body[:LONGEST]}"
+            yield from (f"  {line}" for line in body[:LONGEST].split("\n"))
     if row.get("error"):
         yield f"error: {row['error']}"
