@@ -167,10 +167,10 @@ class KinesisSource:
     async def _discovering(self) -> None:
         """Look for new shards now and then, and soon after one came to its end."""
         while True:
-            self._discover_now.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._timing.discover):
                     await self._discover_now.wait()
+            self._discover_now.clear()  # what ends from here on is looked into the next time
             try:
                 await self._discover()
                 # However many shards end at once, and whatever their leases say.

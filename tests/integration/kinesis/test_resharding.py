@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from gateway.core.delivery import Outcome
+from tests.fakes.aws_proxy import AwsProxy
 from tests.fakes.kinesis_server import Operator
 from tests.support.intake import RecordingIntake
-from tests.support.kinesis import SettlingIntake, StreamOfTests, reading
+from tests.support.kinesis import FAST, SettlingIntake, StreamOfTests, reading
 from tests.support.load import Load, assert_in_order
 from tests.support.waiting import until
 
@@ -82,6 +85,41 @@ async def test_a_merged_shard_waits_for_both_parents_on_two_replicas(
         await until(lambda: not load.missing([*one.deliveries, *other.deliveries]), timeout=20)
         one.settle()
         other.settle()
+
+
+async def test_a_shard_that_ends_while_another_is_looked_into_is_looked_into_as_well(
+    proxied: StreamOfTests, proxy: AwsProxy, operator: Operator
+) -> None:
+    await operator.create("two", 2)
+    load, intake = Load(operator, "two"), RecordingIntake()
+    await load.publish(1)
+    await operator.split("two", 0)
+    await operator.split("two", 2)
+    await load.publish(1)
+    listings = iter([2, 4])
+
+    def edit(answer: dict[str, Any]) -> None:
+        """Show one split after the other, as if they happened now."""
+        answer["Shards"] = sorted(answer["Shards"], key=lambda one: one["ShardId"])
+        answer["Shards"] = answer["Shards"][: next(listings, None)]
+
+    proxy.edits["ListShards"] = edit
+    rarely = replace(FAST, discover=600, pace=replace(FAST.pace, idle=2))
+    async with reading(replace(proxied, name="two").source(timing=rarely), intake):
+        first, second = (f"shardId-00000000000{number}" for number in range(2))
+        await intake.until(20)
+        settle(intake, first)
+        await until(lambda: proxy.calls["ListShards"] == 2, timeout=30)
+        settle(intake, second)
+        await intake.until(40)
+        intake.settle()
+    assert_in_order(intake.deliveries)
+
+
+def settle(intake: RecordingIntake, shard: str) -> None:
+    for one in intake.unsettled:
+        if one.partition == shard:
+            one.settle(Outcome.DELIVERED)
 
 
 async def test_the_leases_of_finished_shards_say_so_and_a_restart_goes_on(
