@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from gateway.app import Gateway
 from gateway.cluster.assignment import Shares
+from gateway.cluster.callers import callers_gone
 from gateway.cluster.kinds import RESOURCES, kept_of
 from gateway.cluster.leftovers import Leftovers
 from gateway.cluster.membership import Membership
@@ -249,6 +250,14 @@ class ClusterGateway:
         self.gateway.withheld = True
         await self.membership.leave_work()
         self._apply()
-        await asyncio.sleep(self._cluster.endpoints_lag)
+        await callers_gone(self._calls, self._cluster.endpoints_lag)
         self.gateway.stop()
         await asyncio.wait([serving])
+
+    def _calls(self) -> int:
+        """Return how many calls have come so far."""
+        return sum(
+            progress.books.received
+            for subscription, progress in self.gateway.subscriptions()
+            if isinstance(subscription.source, HttpRoute)
+        )

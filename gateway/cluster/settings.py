@@ -36,7 +36,8 @@ class ClusterSettings:
     """How long changes are gathered, so that a hundred objects applied together are one change."""
 
     endpoints_lag: float = 5.0
-    """Calls are taken for so long after the readiness has gone, until nobody sends more."""
+    """Calls are taken for so long after the readiness has gone, and up to three times as long
+    while they still come."""
 
     sync_timeout: float = 60.0
     """A start that knows not all objects after this says what it waits for, and waits on."""

@@ -13,6 +13,7 @@ from click import Command
 from typer.testing import CliRunner
 
 from controllers.admin_token import KEY, NAME
+from gateway.cluster.callers import LONGEST
 from gateway.cluster.settings import ClusterSettings
 from gateway.settings import AdminSettings, HttpSettings, LifecycleSettings
 from tests.unit.manifests.objects import (
@@ -104,7 +105,8 @@ def test_ports_are_those_of_the_code() -> None:
 def test_a_gateway_has_the_time_that_it_takes_to_leave() -> None:
     spec = pod(installation(Overlay.DEV), "gateway")["spec"]
     closing = 10
-    needed = ClusterSettings().endpoints_lag + LifecycleSettings().drain_timeout + closing
+    waiting = LONGEST * ClusterSettings().endpoints_lag
+    needed = waiting + LifecycleSettings().drain_timeout + closing
     assert spec["terminationGracePeriodSeconds"] > needed
 
 
