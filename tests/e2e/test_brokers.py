@@ -23,6 +23,7 @@ def test_records_of_kafka_outlive_their_gateway(cluster: Cluster) -> None:
         lambda: cluster.get("kafkatrigger", "orders")["status"].get("usableReplicas") == 3,
         "the status does not tell how many replicas could read",
     )
+    cluster.kubectl("delete", "kafkatrigger/orders")
 
 
 def test_records_of_kinesis_outlive_their_gateway(cluster: Cluster) -> None:
@@ -34,6 +35,7 @@ def test_records_of_kinesis_outlive_their_gateway(cluster: Cluster) -> None:
     _follow(cluster, "kinesis", {"endpoint": endpoint, "secret": "aws"}, "stock")
     leases = ("get", "leases", "--selector", "tidegate.io/keeps", "--output", "name")
     assert "lease" in cluster.kubectl(*leases, namespace=HOME)
+    cluster.kubectl("delete", "kinesistrigger/order-stream")
 
 
 def _follow(cluster: Cluster, broker: str, where: Object, function: str) -> None:
