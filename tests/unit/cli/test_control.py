@@ -92,6 +92,37 @@ def test_only_the_token_and_a_name_of_ours_open_it(
     assert Control(OneFunction(), "token", ["mine.lan"]).allows(host, authorization) is allowed
 
 
+@pytest.mark.parametrize(
+    ("listening", "path", "host", "status"),
+    [
+        ("127.0.0.1", "/metrics", "localhost:8081", 200),
+        ("127.0.0.1", "/metrics", "evil.example:8081", 403),
+        ("::1", "/subscriptions", "[::1]:8081", 200),
+        ("localhost", "/subscriptions", "evil.example", 403),
+        ("127.0.0.1", "/livez", "anybody.example", 200),
+        ("0.0.0.0", "/metrics", "tidegate:8081", 200),
+        ("0.0.0.0", "/control/state", "tidegate:8081", 401),
+    ],
+)
+async def test_a_page_that_rebinds_its_name_is_told_nothing_of_what_runs(
+    listening: str, path: str, host: str, status: int
+) -> None:
+    async def told(_: web.Request) -> web.Response:
+        return web.Response()
+
+    application = web.Application()
+    for one in ("/metrics", "/subscriptions", "/livez"):
+        application.router.add_get(one, told)
+    Control(OneFunction(), "token", [listening]).extend(application)
+    headers = {"host": host} | TOKEN
+    async with (
+        serving(application) as url,
+        aiohttp.ClientSession() as session,
+        session.get(f"{url}{path}", headers=headers) as answer,
+    ):
+        assert answer.status == status
+
+
 async def test_a_call_passes_the_callers_event_headers_and_nothing_else() -> None:
     async with function_server() as function, served(OneFunction(function.address)) as session:
         headers = {"event-id": "7", "content-type": "application/json", "cookie": "a=b"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from io import BytesIO
 from typing import Any, Protocol
 
@@ -18,8 +18,8 @@ from controllers.local.functions import UnknownFunction
 from controllers.local.logs import LogLine
 from tidegate.cli.control_api import ERROR_HEADER
 from tidegate.cli.names import unknown
+from tidegate.cli.up.hosts import Hosts, Serve
 
-LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 BODY_LIMIT = 6 * 1024 * 1024
 """Bytes of a request, as many as an HTTP trigger takes by default."""
 
@@ -28,8 +28,6 @@ METRICS_TIMEOUT = 4.0
 GRACE = 5.0
 """How much longer than the function's own timeout its answer is waited for. Seconds."""
 PASSED_ON = ("content-type", "event-id", "event-time", "event-type", "event-namespace")
-
-Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Station(Protocol):
@@ -64,12 +62,13 @@ class Control:
         self._station = station
         self._more = tuple(more)
         self._token = token.encode()
-        self._hosts = LOOPBACK_NAMES | set(hosts)
+        self._hosts = Hosts(hosts)
         self._followers: set[asyncio.Task[Any]] = set()
         self._session: aiohttp.ClientSession | None = None
 
     def extend(self, application: web.Application) -> None:
-        """Add the routes to the admin server."""
+        """Add the routes to the admin server, and let it answer who means us alone."""
+        self._hosts.protect(application)
         own = web.Application(middlewares=[self._guarded()])
         function = "/functions/{namespace}/{name}"
         own.router.add_get("/state", self._state)
@@ -87,9 +86,8 @@ class Control:
 
     def allows(self, host: str, authorization: str) -> bool:
         """Tell whether a request with these headers may be served."""
-        name = host if host.endswith("]") else host.rpartition(":")[0] or host
         given = authorization.removeprefix("Bearer ").encode("utf-8", "replace")
-        return name.lower() in self._hosts and hmac.compare_digest(given, self._token)
+        return self._hosts.holds(host) and hmac.compare_digest(given, self._token)
 
     def _guarded(self) -> Any:
         @web.middleware
