@@ -114,9 +114,9 @@ module Tidegate
     # Whether JSON writes all of value, not only the names of some objects.
     def plain?(value)
       case value
+      when String, nil, Integer, Float, true, false, Symbol then true
       when Hash then value.each_value.all? { |one| plain?(one) }
       when Array then value.all? { |one| plain?(one) }
-      when String, Symbol, Integer, Float, true, false, nil then true
       else value.method(:to_json).owner != ANY_TO_JSON
       end
     end

@@ -6,7 +6,7 @@ module Tidegate
   # Marshal is the fastest encoding of plain values in the standard library, and safe to use here:
   # both ends run this folder on one interpreter, as one user.
   #
-  #     front -> worker   [CALL, method, target, headers, body, peer, deadline]
+  #     front -> worker   [CALL, method, target, header lines, body, peer, deadline]
   #                       [MORE]        one more chunk may come
   #                       [CANCEL]      stop the call; its last message is still awaited
   #     worker -> front   [READY] | [FAILED, sentence]

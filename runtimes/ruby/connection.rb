@@ -14,7 +14,6 @@ module Tidegate
     READ_TIMEOUT = 30.0
 
     PIPELINE_LIMIT = 64 * 1024
-    READ_SIZE = 64 * 1024
 
     # A reader that is behind by so much gets no more of a stream.
     HIGH_WATER = 64 * 1024
@@ -121,7 +120,7 @@ module Tidegate
     end
 
     def read
-      data = @socket.read_nonblock(READ_SIZE, @reactor.scratch, exception: false)
+      data = @reactor.read(@socket)
       case data
       when :wait_readable then nil
       when nil then ended

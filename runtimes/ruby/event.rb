@@ -16,8 +16,9 @@ module Tidegate
 
     class << self
       # The event of one request; raises BadData.
-      def from_request(method, target, headers, body, peer)
-        lower = headers.to_h { |name, value| [name.downcase, Text.of(value)] }
+      def from_request(method, target, lines, body, peer)
+        headers = Headers.parse(lines)
+        lower = headers.to_h { |name, value| [name.downcase, value] }
         attributes = cloudevent(lower) if lower.key?("ce-id")
         {
           data: parse(lower["content-type"] || "", body),
@@ -49,9 +50,10 @@ module Tidegate
 
       # CloudEvents attributes of binary mode, percent-decoded.
       def cloudevent(lower)
-        attributes = lower.filter_map do |name, value|
-          [name.delete_prefix("ce-"), Text.decode(value)] if name.start_with?("ce-")
-        end.to_h
+        attributes = {}
+        lower.each do |name, value|
+          attributes[name.delete_prefix("ce-")] = Text.decode(value) if name.start_with?("ce-")
+        end
         attributes["datacontenttype"] = lower["content-type"] if lower.key?("content-type")
         attributes
       end

@@ -7,6 +7,16 @@ module Tidegate
   class Headers
     include Enumerable
 
+    # Those of a request's head, each line after a line end.
+    def self.parse(lines)
+      whole = lines.dup.force_encoding(Encoding::UTF_8)
+      lines = whole if whole.valid_encoding? # else each value is looked at by itself
+      lines.split("\r\n").drop(1).each_with_object(new) do |line, headers|
+        name, _, value = line.partition(":")
+        headers.add(name, Text.of(value.strip))
+      end
+    end
+
     def initialize(pairs = [])
       @pairs = pairs.map { |name, value| [name, value.is_a?(String) ? Text.of(value) : value] }
     end

@@ -5,14 +5,14 @@ module Tidegate
   class Reactor
     Timer = Struct.new(:at, :action)
 
-    # Where streams are read into: memory of its own for each read would cost more than the read.
-    attr_reader :scratch
+    # What is read at once, of any stream: a buffer that changes its size is moved each time.
+    READ_SIZE = 128 * 1024
 
     def initialize
       @scratch = String.new
       @readers = {}.compare_by_identity
       @writers = {}.compare_by_identity
-      @timers = []
+      @timers = [] # the next one first
       @running = true
     end
 
@@ -21,9 +21,15 @@ module Tidegate
       Process.clock_gettime(Process::CLOCK_MONOTONIC)
     end
 
+    # What the stream has, until the next read; `:wait_readable`, or nil at its end. A buffer for
+    # each read would cost more than the read.
+    def read(io)
+      io.read_nonblock(READ_SIZE, @scratch, exception: false)
+    end
+
     def on_readable(io, &action)
+      @reading = nil unless @readers.key?(io)
       @readers[io] = action
-      @reading = nil
     end
 
     def on_writable(io, &action)
@@ -46,7 +52,9 @@ module Tidegate
 
     # Act once, so many seconds from now.
     def after(seconds, &action)
-      Timer.new(now + seconds, action).tap { |timer| @timers << timer }
+      at = now + seconds
+      place = @timers.bsearch_index { |timer| timer.at > at }
+      @timers.insert(place || -1, Timer.new(at, action))
     end
 
     # Act until `stop`.
@@ -71,14 +79,13 @@ module Tidegate
     end
 
     def patience
-      first = @timers.min_by(&:at) or return
-      [first.at - now, 0].max
+      first = @timers.first
+      [first.at - now, 0].max if first
     end
 
     def fire
       present = now
-      due, @timers = @timers.partition { |timer| timer.at <= present }
-      due.each { |timer| timer.action.call }
+      @timers.shift.action.call while !@timers.empty? && @timers.first.at <= present
     end
   end
 end

@@ -45,7 +45,7 @@ module Tidegate
 
     def initialize(method, target, headers, body, peer)
       @method = method.force_encoding(Encoding::UTF_8)
-      @headers = Headers.new(headers)
+      @headers = headers
       @body = Body.new(body)
       @remote_addr = peer
       @fullpath = Text.of(target)

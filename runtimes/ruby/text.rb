@@ -6,6 +6,8 @@ module Tidegate
     class << self
       # UTF-8 when the bytes are, else what ISO-8859-1 makes of them.
       def of(bytes)
+        return bytes if bytes.encoding == Encoding::UTF_8 && bytes.valid_encoding?
+
         text = bytes.dup.force_encoding(Encoding::UTF_8)
         text.valid_encoding? ? text : text.force_encoding(Encoding::ISO_8859_1).encode(Encoding::UTF_8)
       end

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "fcntl"
+require "io/nonblock"
 require_relative "answer"
 require_relative "channel"
 require_relative "event"
@@ -34,6 +35,7 @@ module Tidegate
     def self.main(channel, lifeline)
       LifeLine.follow(IO.for_fd(lifeline, autoclose: false))
       socket = UNIXSocket.for_fd(channel)
+      socket.nonblock = false # else each message would be asked for, waited for, and read
       $stdout.sync = true
       settings = Settings.from_env
       LateGems.await
@@ -84,8 +86,8 @@ module Tidegate
       Kernel.sleep(0.001) while @signals < @cancels
     end
 
-    def serve(method, target, headers, body, peer, deadline)
-      event = Event.from_request(method, target, headers, body, peer)
+    def serve(method, target, lines, body, peer, deadline)
+      event = Event.from_request(method, target, lines, body, peer)
       result = call_function(event, { **@context, deadline: deadline })
       reply(Answer.from_result(result, event[:extensions][:response]))
     rescue BadData => error

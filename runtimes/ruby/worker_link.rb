@@ -12,8 +12,6 @@ module Tidegate
     # How long an idle worker may take to exit (its `at_exit` code) before it is killed.
     STOP_GRACE = 1.0
 
-    READ_SIZE = 256 * 1024
-
     attr_reader :process, :call, :idle_since
 
     # The block gets this link and what its worker says.
@@ -51,7 +49,7 @@ module Tidegate
     def begin(call)
       @call = call
       head = call.head
-      send_message(Channel::CALL, head.method, head.target, head.headers, call.body, call.peer,
+      send_message(Channel::CALL, head.method, head.target, head.lines, call.body, call.peer,
                    call.unix_deadline)
       call.body = nil
     end
@@ -113,7 +111,7 @@ module Tidegate
 
     # Whether there was something.
     def read
-      data = @process.socket.read_nonblock(READ_SIZE, @reactor.scratch, exception: false)
+      data = @reactor.read(@process.socket)
       return if data == :wait_readable
       return detach unless data # the process has ended or is about to: it is reaped
 
