@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import asdict
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -31,9 +32,11 @@ class DecisionRoutes:
 
     def __init__(self, watched: Callable[[], Watched]) -> None:
         self._watched = watched
+        self._tails: set[asyncio.Task[Any]] = set()
 
     def extend(self, application: web.Application) -> None:
-        """Add the routes."""
+        """Add the routes. Tails end with the server: none of them does by itself."""
+        application.on_shutdown.append(self._end_tails)
         application.router.add_get("/decisions", saying(self._list))
         application.router.add_get("/decisions/tail", saying(self._tail))
 
@@ -43,6 +46,12 @@ class DecisionRoutes:
     async def _tail(self, request: web.Request) -> web.StreamResponse:
         payload = request.query.get("payload") == "1"
         question = _question(request.query)
+        with self._open():
+            return await self._followed(request, question, payload=payload)
+
+    async def _followed(
+        self, request: web.Request, question: Question, *, payload: bool
+    ) -> web.StreamResponse:
         async with (
             self._watched().feed(question, payload=payload) as feed,
             lines(request) as (response, out),
@@ -50,6 +59,20 @@ class DecisionRoutes:
             while not _gone(request):
                 await out.write(*await feed.rows())
         return response
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tails.add(task)
+        try:
+            yield
+        finally:
+            self._tails.discard(task)
+
+    async def _end_tails(self, _: web.Application) -> None:
+        for task in self._tails:
+            task.cancel()
 
 
 def _question(query: Mapping[str, str]) -> Question:

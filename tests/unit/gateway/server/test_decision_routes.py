@@ -170,3 +170,16 @@ async def test_no_more_look_on_than_there_is_room_for(asked: Asked) -> None:
         async with asked.tail() as answer:
             assert answer.status == 503
             assert "look on already" in await answer.text()
+
+
+async def test_who_looks_on_does_not_hold_up_the_end_of_the_server(asked: Asked) -> None:
+    application = web.Application()
+    Operations(lambda: asked.running.gateway).extend(application)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=300.0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/operations/decisions/tail"
+    async with asked.running.client.get(url) as answer:
+        assert answer.status == 200
+        async with asyncio.timeout(20):
+            await runner.cleanup()
