@@ -31,11 +31,19 @@ def python(version: str) -> Runtime:
 
 def _pip(version: str, image: str) -> Step:
     """Install with the interpreter that will run it. A requirements file with hashes is held to
-    them by pip itself, which then refuses every line without one."""
-    command = (
-        f'exec python{version} -m pip install --prefix="$KUBELESS_INSTALL_VOLUME" '
-        '--requirement "$KUBELESS_DEPS_FILE"'
-    )
+    them by pip itself, which then refuses every line without one.
+
+    To pip, an index that lets nobody in is empty; only its log says why.
+    """
+    command = f"""\
+python{version} -m pip install --log "${{TMPDIR:-/tmp}}/pip.log" \\
+  --prefix="$KUBELESS_INSTALL_VOLUME" --requirement "$KUBELESS_DEPS_FILE" &
+trap 'kill $!' TERM
+wait $! && exit
+code=$?
+grep -o 'Could not fetch URL .*: 40[137] .*' "${{TMPDIR:-/tmp}}/pip.log" | tail -n 1 >&2
+exit $code
+"""
     env = {
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_CACHE_DIR": "1",  # nobody would read it again: the next pod starts empty
