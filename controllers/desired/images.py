@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -86,16 +86,32 @@ CATALOG: Mapping[str, PodRuntime] = MappingProxyType(
 
 
 _OURS = frozenset(_repository(runtime.run.image) for runtime in CATALOG.values())
+_KNOWN = _OURS.union(
+    _repository(step.image)
+    for runtime in CATALOG.values()
+    for step in (runtime.install, runtime.compile)
+    if step is not None
+)
+
+
+def _is_of(image: object, repositories: Collection[str]) -> bool:
+    """Tell images by the end of their names: any registry may have copies."""
+    if not isinstance(image, str):
+        return False
+    return any(f"/{_repository(image)}".endswith(f"/{name}") for name in repositories)
 
 
 def is_ours(image: object) -> bool:
-    """Tell images that come with Tidegate by the end of their names: any registry may have copies.
+    """Tell images that come with Tidegate and run functions.
 
     They keep runtimes/contract.md: they answer /readyz, and write nowhere but to /tmp.
     """
-    if not isinstance(image, str):
-        return False
-    return any(f"/{_repository(image)}".endswith(f"/{name}") for name in _OURS)
+    return _is_of(image, _OURS)
+
+
+def is_of_the_catalog(image: object) -> bool:
+    """Tell images of the catalog, which write to /kubeless and /tmp alone."""
+    return _is_of(image, _KNOWN)
 
 
 def find(name: str, known: Mapping[str, PodRuntime]) -> tuple[PodRuntime, str]:

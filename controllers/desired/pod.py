@@ -10,6 +10,7 @@ from controllers.desired import names
 from controllers.desired.blueprint import Blueprint
 from controllers.desired.environment import LONGEST_SHUTDOWN
 from controllers.desired.findings import Findings
+from controllers.desired.images import is_of_the_catalog
 from controllers.desired.merge import merged, with_default
 from controllers.desired.pod_environment import contract, with_contract
 from controllers.desired.preparation import init_containers, volumes
@@ -157,7 +158,7 @@ def _step(
     if step["name"] in (names.INSTALL, names.COMPILE):
         own = {entry["name"] for entry in step["env"]}
         result["env"] = [entry for entry in user_env if entry["name"] not in own] + step["env"]
-    read_only = step["name"] == names.PREPARE or plan.is_own(step.get("image"))
+    read_only = step["name"] == names.PREPARE or is_of_the_catalog(step.get("image"))
     return restricted(result, read_only, place, found)
 
 

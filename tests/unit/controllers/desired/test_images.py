@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controllers.desired.config import PROVISION_IMAGE
-from controllers.desired.images import CATALOG, find
+from controllers.desired.images import CATALOG, find, is_of_the_catalog
 from controllers.desired.preparation import SCRIPT
 from runtimes.catalog import RUNTIMES
 from runtimes.runtime import FUNCTION_FOLDER
@@ -52,3 +52,17 @@ def test_a_name_of_kubeless_brings_back_what_its_runtime_did() -> None:
     assert (runtime.name, runtime.run.env["FUNC_COMPAT"]) == ("nodejs22", "kubeless")
     assert warning.startswith("runtime nodejs12 has ended: nodejs22 runs the function")
     assert "FUNC_COMPAT" not in find("nodejs22", CATALOG)[0].run.env
+
+
+@pytest.mark.parametrize(
+    ("image", "is_known"),
+    [
+        ("tidegate/go-build:1.26", True),
+        ("registry.example.com/copies/tidegate/java-build@sha256:0", True),
+        ("composer:2", True),
+        ("python:3.11", False),
+        (None, False),
+    ],
+)
+def test_a_step_of_the_catalog_is_known_by_its_image(image: object, is_known: bool) -> None:
+    assert is_of_the_catalog(image) is is_known
