@@ -211,6 +211,36 @@ async def test_a_label_that_comes_with_a_pause_is_kept(session: aiohttp.ClientSe
     assert answer["spec"]["paused"] is True
 
 
+async def test_of_two_who_pause_the_last_one_is_obeyed(session: aiohttp.ClientSession) -> None:
+    async def paused() -> bool:
+        shown = (await said(session, "GET", f"{TRIGGERS}/nightly"))[1]
+        return bool(shown["spec"].get("paused", False))
+
+    await made(session, FUNCTIONS, FUNCTION)
+    await made(session, TRIGGERS, TRIGGER)
+    pause, resume = ({"spec": {"paused": one}} for one in (True, False))
+    assert (await said(session, "PATCH", f"{TRIGGERS}/nightly", pause))[0] == 200
+    assert (await said(session, "PUT", f"{TRIGGERS}/nightly", TRIGGER))[0] == 200
+    assert not await paused()
+    assert (await said(session, "PATCH", f"{TRIGGERS}/nightly", resume))[0] == 200
+    labelled = {"metadata": {"labels": {"a": "b"}}}
+    assert (await said(session, "PATCH", f"{TRIGGERS}/nightly", pause | labelled))[0] == 200
+    assert await paused()
+    assert (await said(session, "PATCH", f"{TRIGGERS}/nightly", resume))[0] == 200
+    assert (await said(session, "PATCH", f"{TRIGGERS}/nightly", labelled))[0] == 200
+    assert not await paused()  # what says nothing of it leaves it as it is
+
+
+@pytest.mark.parametrize("spec", [3, "paused", ["paused"], None])
+async def test_a_spec_that_is_no_object_is_refused(
+    session: aiohttp.ClientSession, spec: object
+) -> None:
+    await made(session, FUNCTIONS, FUNCTION)
+    await made(session, TRIGGERS, TRIGGER)
+    code, answer = await said(session, "PATCH", f"{TRIGGERS}/nightly", {"spec": spec})
+    assert (code, answer["reason"]) == (422, "Invalid")
+
+
 @pytest.mark.parametrize("text", ["[]", "3", "{", '{"CronJobTrigger default/nightly": "no"}'])
 def test_a_broken_note_of_pauses_pauses_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / "paused.json").write_text(text)

@@ -134,7 +134,9 @@ class LaptopObjects:
                 return await self._pause(resource, paused)
             resource = self._changeable(kind, key, change)
             new = written(merged(dict(resource.written), change))
-            return await self._write(kind, _same(kind, key, new), new)
+            spec = change.get("spec", {})
+            says_pause = not isinstance(spec, dict) or "paused" in spec
+            return await self._write(kind, _same(kind, key, new), new, says_pause=says_pause)
 
     async def delete(self, kind: str, key: ObjectKey, conditions: Mapping[str, Any]) -> Object:
         """Run the object no more and forget it."""
@@ -158,7 +160,10 @@ class LaptopObjects:
         await self._running.take_up()
         return self.get(trigger.kind, key)
 
-    async def _write(self, kind: str, key: ObjectKey, obj: Object) -> Object:
+    async def _write(
+        self, kind: str, key: ObjectKey, obj: Object, *, says_pause: bool = True
+    ) -> Object:
+        """Keep `obj` and run it. What a verb said of its pause before gives way if `obj` does."""
         obj["apiVersion"] = API_VERSION if kind in CUSTOM_KINDS else "v1"
         obj["kind"] = kind
         obj["metadata"]["namespace"] = key.namespace
@@ -166,6 +171,8 @@ class LaptopObjects:
         await asyncio.to_thread(self._check, kind, key, text)
         with _keeping(f"{kind} {key}: cannot be kept in", self._kept.folder):
             await asyncio.to_thread(self._kept.write, kind, key, text)
+            if says_pause:
+                await asyncio.to_thread(self._pauses.forget, f"{kind} {key}")
         await self._running.take_up()
         return self.get(kind, key)
 
