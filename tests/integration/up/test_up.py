@@ -112,12 +112,16 @@ async def test_the_control_api_is_for_this_user_and_no_web_page(shared_up: Up) -
     assert stat.S_IMODE(mode) == 0o600
     contact = shared_up.contact
     right = {"Authorization": f"Bearer {contact['token']}"}
-    wrong = [{}, {"Authorization": "Bearer x"}, right | {"Host": "evil.example"}]
+    page = right | {"Host": "evil.example"}
+    wrong = [({}, 401), ({"Authorization": "Bearer x"}, 401), (page, 403)]
     async with aiohttp.ClientSession() as session:
-        for headers in wrong:
+        for headers, status in wrong:
             url = f"{contact['admin']}/control/functions"
             async with session.get(url, headers=headers) as answer:
-                assert answer.status == 401, headers
+                assert answer.status == status, headers
+        for path in ("/metrics", "/subscriptions"):
+            async with session.get(f"{contact['admin']}{path}", headers=page) as answer:
+                assert answer.status == 403
         async with session.get(f"{contact['admin']}/livez") as answer:
             assert answer.status == 200
 
