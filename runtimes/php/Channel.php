@@ -7,7 +7,7 @@ namespace Tidegate;
 /**
  * The messages between the front and a worker: length-prefixed lists over a socket pair.
  *
- *     front -> worker   [CALL, method, target, headers, body, peer, deadline]
+ *     front -> worker   [CALL, method, target, header lines, body, peer, deadline]
  *                       [MORE]        one more chunk may come
  *                       [CANCEL]      stop the call; its last message is still awaited
  *     worker -> front   [READY] | [FAILED, sentence]

@@ -7,18 +7,15 @@ namespace Tidegate;
 /** From a request to the function's event and context: plain objects, as in Kubeless. */
 final class Event
 {
-    /**
-     * The event of one request; throws BadData.
-     *
-     * @param list<array{string, string}> $headers
-     */
+    /** The event of one request; throws BadData. */
     public static function fromRequest(
         string $method,
         string $target,
-        array $headers,
+        string $lines,
         string $body,
         string $peer,
     ): \stdClass {
+        $headers = Headers::parse($lines);
         $lower = [];
         foreach ($headers as [$name, $value]) {
             $lower[strtolower($name)] = $value;

@@ -4,11 +4,13 @@ declare(strict_types=1);
 
 namespace Tidegate;
 
-/** A request's head; `lower` finds a header by its lower-case name. */
+/**
+ * A request's head. `lines` are its headers as they came, which only the function's worker takes
+ * apart; `lower` finds those that the server itself looks at by their lower-case names.
+ */
 final class Head
 {
     /**
-     * @param list<array{string, string}> $headers
      * @param array<string, string> $lower
      * @param ?int $length null for a chunked body
      */
@@ -16,7 +18,7 @@ final class Head
         public readonly string $method,
         public readonly string $target,
         public readonly int $version,
-        public readonly array $headers,
+        public readonly string $lines,
         public readonly array $lower,
         public readonly ?int $length,
         public bool $keepAlive,

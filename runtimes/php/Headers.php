@@ -17,6 +17,17 @@ final class Headers implements \ArrayAccess, \IteratorAggregate
     {
     }
 
+    /** Those of a request's head, each line after a line end. */
+    public static function parse(string $lines): self
+    {
+        $pairs = [];
+        foreach (array_slice(explode("\r\n", $lines), 1) as $line) {
+            [$name, $value] = explode(':', $line, 2);
+            $pairs[] = [$name, trim($value, " \t")];
+        }
+        return new self($pairs);
+    }
+
     /**
      * Headers from a map of names to values, or to lists of values as PSR-7 has them.
      *
@@ -41,7 +52,8 @@ final class Headers implements \ArrayAccess, \IteratorAggregate
     /** The value, repeated ones joined; null when there is none. */
     public function offsetGet(mixed $name): ?string
     {
-        return implode(', ', $this->getall($name)) ?: $this->getall($name)[0] ?? null;
+        $values = $this->getall($name);
+        return $values ? implode(', ', $values) : null;
     }
 
     public function offsetSet(mixed $name, mixed $value): void
@@ -69,8 +81,13 @@ final class Headers implements \ArrayAccess, \IteratorAggregate
      */
     public function getall(string $name): array
     {
-        $named = array_filter($this->pairs, fn (array $pair) => strcasecmp($pair[0], $name) === 0);
-        return array_values(array_column($named, 1));
+        $values = [];
+        foreach ($this->pairs as [$key, $value]) {
+            if (strcasecmp($key, $name) === 0) {
+                $values[] = $value;
+            }
+        }
+        return $values;
     }
 
     /** Names and values, repeated ones too. */

@@ -10,7 +10,6 @@ final class Request
     public readonly string $path;
     public readonly string $fullpath;
     public readonly string $query_string;
-    public readonly Headers $headers;
     public readonly Body $body;
     public readonly string $content_type;
     public readonly int $content_length;
@@ -24,11 +23,10 @@ final class Request
     /** @var array<string, string> the arguments of a form in the body */
     public readonly array $forms;
 
-    /** @param list<array{string, string}> $headers */
     public function __construct(
         public readonly string $method,
         string $target,
-        array $headers,
+        public readonly Headers $headers,
         string $body,
         public readonly string $remote_addr,
     ) {
@@ -36,7 +34,6 @@ final class Request
         $this->path = rawurldecode($encoded);
         $this->fullpath = $target;
         $this->query_string = $query;
-        $this->headers = new Headers($headers);
         $this->body = new Body($body);
         $this->content_type = $this->headers['Content-Type'] ?? '';
         $this->content_length = strlen($body);

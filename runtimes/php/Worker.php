@@ -128,11 +128,10 @@ final class Worker
         }
     }
 
-    /** @param list<array{string, string}> $headers */
     private function serve(
         string $method,
         string $target,
-        array $headers,
+        string $lines,
         string $body,
         string $peer,
         float $deadline,
@@ -140,7 +139,7 @@ final class Worker
         $this->started = false;
         $event = null;
         try {
-            $event = Event::fromRequest($method, $target, $headers, $body, $peer);
+            $event = Event::fromRequest($method, $target, $lines, $body, $peer);
             $response = $event->extensions->response;
             $result = $this->callFunction($event, Event::context($this->settings, $deadline));
             $this->reply(Answer::fromResult($result, $response));

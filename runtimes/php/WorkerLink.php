@@ -62,7 +62,7 @@ final class WorkerLink
     {
         $this->call = $call;
         $head = $call->head;
-        $request = [$head->method, $head->target, $head->headers, $call->body, $call->reply->peer];
+        $request = [$head->method, $head->target, $head->lines, $call->body, $call->reply->peer];
         $this->send(Channel::CALL, ...$request, ...[$call->unixDeadline]);
         $call->body = '';
     }

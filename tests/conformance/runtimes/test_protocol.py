@@ -18,6 +18,7 @@ REFUSED = {
     "folded-header": (400, GET + b"A: b\r\n c\r\n\r\n"),
     "bare-line-feed": (400, GET + b"A: b\nC: d\r\n\r\n"),
     "nul-in-header": (400, GET + b"A: \x00\r\n\r\n"),
+    "nul-after-blanks": (400, GET + b"A: b" + b" " * 60_000 + b"\x00\r\n\r\n"),
     "length-and-chunked": (
         400,
         POST + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -67,3 +68,9 @@ def test_a_request_may_come_byte_by_byte(vector_servers: dict[str, Running]) -> 
     for byte in raw:
         connection.sendall(bytes([byte]))
     assert read_answer(connection).json()["data"] == {"bytes": "abc"}
+
+
+def test_a_header_may_be_full_of_blanks(vector_servers: dict[str, Running]) -> None:
+    """Where each blank could be the last, a search that goes back takes minutes, or gives up."""
+    answer = vector_servers["echo"].send(GET + b"A: b" + b" " * 60_000 + b"c\r\n\r\n")
+    assert answer.status == 200
