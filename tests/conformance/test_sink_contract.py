@@ -30,10 +30,10 @@ from gateway.sinks.memory import MemorySink
 from gateway.sinks.nats import NatsSink
 from gateway.stores.memory import MemoryLedger
 from tests.fakes.function_server import function_server
-from tests.fakes.kafka_broker import ApacheKafka
 from tests.fakes.nats_server import NatsServer
 from tests.support.events import delivery, subscription
 from tests.support.gateways import DictSecrets
+from tests.support.kafka import apache_kafka
 from tidegate.api.subscription import DeadLetter
 
 
@@ -160,9 +160,7 @@ class NatsHarness(SinkHarness):
     cannot = frozenset({"refuse", "name a time"})
 
     async def start(self, stack: AsyncExitStack) -> Sink:
-        self.server = NatsServer(self.folder / "nats")
-        await self.server.start()
-        stack.push_async_callback(self.server.stop)
+        self.server = await stack.enter_async_context(NatsServer(self.folder / "nats"))
         self.client = await nats.connect(self.server.url)
         stack.push_async_callback(self.client.close)
         self.stream = self.client.jetstream()
@@ -195,11 +193,7 @@ class KafkaHarness(SinkHarness):
     slow = True
 
     async def start(self, stack: AsyncExitStack) -> Sink:
-        if missing := ApacheKafka.missing():
-            pytest.skip(missing)
-        self.broker = ApacheKafka(self.folder / "kafka")
-        await self.broker.start()
-        stack.push_async_callback(self.broker.stop)
+        self.broker = await stack.enter_async_context(apache_kafka(self.folder / "kafka"))
         await self.broker.create_topic("dead")
         kafka = KafkaSettings(brokers=(self.broker.address,), request_timeout=2, connect_timeout=2)
         target = DeadLetter("kafka", "dead")

@@ -17,6 +17,7 @@ from tests.conformance.harnesses import HARNESSES, ApacheKafkaHarness
 from tests.conformance.kinesis_harness import KinesisHarness
 from tests.fakes.aws_emulator import Emulators
 from tests.fakes.kafka_broker import ApacheKafka
+from tests.support.kafka import apache_kafka
 from tests.support.kinesis import streams_of
 from tests.support.waiting import until
 
@@ -57,12 +58,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def apache(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ApacheKafka]:
     """A broker that takes seconds to start, for all tests that want it."""
-    if missing := ApacheKafka.missing():
-        pytest.skip(missing)
-    broker = ApacheKafka(tmp_path_factory.mktemp("kafka"))
-    await broker.start()
-    yield broker
-    await broker.stop()
+    async with apache_kafka(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import base64
 import fcntl
 import os
 import shutil
-import signal
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from aiokafka.errors import KafkaError
 
 from tests.fakes.kafka_guards import Guards
 from tests.fakes.ports import free_port
-from tests.fakes.processes import freeze
+from tests.fakes.processes import ServerProcess
 
 KAFKA_VERSION = "3.9.1"
 PATIENCE = 150.0
@@ -40,79 +39,18 @@ _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 """
 
 
-class KafkaBroker:
+class KafkaBroker(ServerProcess):
     """One process that speaks Kafka's protocol. It keeps its port over `kill` and `start`."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self._process: asyncio.subprocess.Process | None = None
+    patience = PATIENCE
 
     @property
     def address(self) -> str:
         """Where clients connect."""
         return f"127.0.0.1:{self.port}"
 
-    async def command(self) -> list[str]:
-        """Return the program and its arguments, after preparing what it needs."""
-        raise NotImplementedError
-
-    def environment(self) -> Mapping[str, str]:
-        """Return what the process finds in its environment beside ours."""
-        return {}
-
-    async def start(self) -> None:
-        """Start the process and return when it answers."""
-        await asyncio.to_thread(self.folder.mkdir, parents=True, exist_ok=True)
-        arguments = await self.command()
-        with (self.folder / "broker.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *arguments, stdout=log, stderr=log, env={**os.environ, **self.environment()}
-            )
-        await self._answered()
-
-    def kill(self) -> None:
-        """End the process as a crash would."""
-        self.send(signal.SIGKILL)
-
-    def freeze(self) -> None:
-        """Stop the process without ending it: connections stay and nothing answers."""
-        assert self._process is not None
-        freeze(self._process.pid)
-
-    def thaw(self) -> None:
-        """Let a frozen process go on."""
-        self.send(signal.SIGCONT)
-
-    def send(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
-
-    async def ended(self) -> None:
-        """Wait for the end of a process that was told to."""
-        assert self._process is not None
-        async with asyncio.timeout(PATIENCE):
-            await self._process.wait()
-
-    async def stop(self) -> None:
-        """End the process if it runs, and wait for it."""
-        if self._process is not None and self._process.returncode is None:
-            self.kill()
-            await self.ended()
-
-    async def create_topic(self, name: str, partitions: int = 1, **config: str) -> None:
-        """Create a topic, and return when the broker tells of it."""
-        await create_topic(self.address, name, (partitions, 1), config)
-
-    async def _answered(self) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not await self._answers():
-                assert self._process is not None
-                if self._process.returncode is not None:
-                    raise RuntimeError((self.folder / "broker.log").read_text()[-4000:])
-                await asyncio.sleep(0.05)  # the broker tells nobody when it listens
-
-    async def _answers(self) -> bool:
+    async def answers(self) -> bool:
+        """Say whether it tells of its topics."""
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", self.port)
         except OSError:
@@ -124,6 +62,10 @@ class KafkaBroker:
         except (KafkaError, TimeoutError, OSError):
             return False
         return True
+
+    async def create_topic(self, name: str, partitions: int = 1, **config: str) -> None:
+        """Create a topic, and return when the broker tells of it."""
+        await create_topic(self.address, name, (partitions, 1), config)
 
 
 class AdminClient:

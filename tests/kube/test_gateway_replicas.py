@@ -46,10 +46,8 @@ PATIENCE = 60
 
 @pytest.fixture
 async def broker(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    server = NatsServer(tmp_path / "nats")
-    await server.start()
-    yield server
-    await server.stop()
+    async with NatsServer(tmp_path / "nats") as server:
+        yield server
 
 
 def stream_trigger(namespace: str, subject: str, **labels: str) -> Object:

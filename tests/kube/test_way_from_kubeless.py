@@ -106,22 +106,20 @@ async def old(own_server: KubeServer, tmp_path: Path) -> AsyncIterator[Old]:
         pytest.skip("kubectl: it is not installed")
     own_server.kubeconfig(tmp_path / "kubeconfig")
     terminal = Terminal(tmp_path, {"KUBECONFIG": str(tmp_path / "kubeconfig")})
-    broker = NatsServer(tmp_path / "nats")
-    await broker.start()
-    try:
-        async with connected(own_server.access()) as client:
-            await plant_definitions(own_server, client)
-            for name in (SHOP, "kubeless"):
-                await client.create(NAMESPACES, {"metadata": {"name": name}})
-            await client.create(CONFIG_MAPS, CONFIG)
-            for program in PROGRAMS:
-                await client.create(DEPLOYMENTS, _told_of(program, broker.url))
-            for obj in OBJECTS:
-                await client.create(KINDS[obj["kind"]], finalized(obj))
-            await plant_remains(client, OBJECTS)
-            yield Old(own_server, client, terminal, broker)
-    finally:
-        await broker.stop()
+    async with (
+        NatsServer(tmp_path / "nats") as broker,
+        connected(own_server.access()) as client,
+    ):
+        await plant_definitions(own_server, client)
+        for name in (SHOP, "kubeless"):
+            await client.create(NAMESPACES, {"metadata": {"name": name}})
+        await client.create(CONFIG_MAPS, CONFIG)
+        for program in PROGRAMS:
+            await client.create(DEPLOYMENTS, _told_of(program, broker.url))
+        for obj in OBJECTS:
+            await client.create(KINDS[obj["kind"]], finalized(obj))
+        await plant_remains(client, OBJECTS)
+        yield Old(own_server, client, terminal, broker)
 
 
 def _told_of(program: Object, url: str) -> Object:

@@ -16,6 +16,7 @@ from tests.fakes.kafka_broker import AdminClient, ApacheKafka
 from tests.integration.cluster.conftest import PATIENCE, Plane
 from tests.lanes import NOTE
 from tests.support.cluster import custom, function
+from tests.support.kafka import apache_kafka
 from tidegate.cli.migrate.assess import assess
 from tidegate.cli.migrate.landscape import landscape
 from tidegate.kube.objects import Object
@@ -28,12 +29,8 @@ KIND = "KafkaTrigger"
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ApacheKafka]:
     """Apache Kafka itself: which groups have members, and where a topic ends, it alone tells."""
-    if missing := ApacheKafka.missing():
-        pytest.skip(missing)
-    one = ApacheKafka(tmp_path_factory.mktemp("kafka"))
-    await one.start()
-    yield one
-    await one.stop()
+    async with apache_kafka(tmp_path_factory.mktemp("kafka")) as one:
+        yield one
 
 
 def trigger(plane: Plane, broker: ApacheKafka, topic: str) -> Object:

@@ -47,8 +47,7 @@ class Place:
 
     async def start(self) -> None:
         """Start the broker, with a stream for orders."""
-        await self.broker.start()
-        self._stack.push_async_callback(self.broker.stop)
+        await self._stack.enter_async_context(self.broker)
         self.client = await self.connected(self.broker)
         await self.client.jetstream().add_stream(name="ORDERS", subjects=["orders.*"])
 

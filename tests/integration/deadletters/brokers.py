@@ -82,9 +82,7 @@ class KafkaOrders(Broker):
     made: type[KafkaBroker] = TansuBroker
 
     async def start(self, stack: AsyncExitStack) -> None:
-        server = self.made(self.folder / "kafka")
-        await server.start()
-        stack.push_async_callback(server.stop)
+        server = await stack.enter_async_context(self.made(self.folder / "kafka"))
         await server.create_topic("orders", partitions=2)
         self.producer = AIOKafkaProducer(bootstrap_servers=server.address)
         await self.producer.start()
@@ -118,9 +116,7 @@ class NatsOrders(Broker):
     pauses_at_once = False  # what was asked for before still comes
 
     async def start(self, stack: AsyncExitStack) -> None:
-        server = NatsServer(self.folder / "nats")
-        await server.start()
-        stack.push_async_callback(server.stop)
+        server = await stack.enter_async_context(NatsServer(self.folder / "nats"))
         self.client = await nats.connect(server.url)
         stack.push_async_callback(self.client.close)
         await self.client.jetstream().add_stream(name="ORDERS", subjects=["orders.*"])

@@ -41,27 +41,25 @@ async def test_a_crash_after_the_write_repeats_the_letter_and_never_loses_it(
     async def confirm(_: web.Request, __: bytes) -> web.Response:
         return web.Response()
 
-    broker = NatsServer(tmp_path / "broker")
-    await broker.start()
-    try:
-        async with function_server(keep_silent) as target:
-            host, port = target.address
-            text = function("raise ValueError('poison')") + TRIGGER.format(host=host, port=port)
-            (tmp_path / "all.yaml").write_text(text)
-            async with running(tmp_path, "--nats", broker.url) as up:
-                await up.says("creating consumer")
-                await publish(broker.url, b"poison")
-                await written.wait()
-                os.kill(up.pid, signal.SIGKILL)
-                await up.process.wait()
-            target.behaviour = confirm
-            async with running(tmp_path, "--nats", broker.url) as up:
-                row = await up.counts("orders", deadLettered=1, inFlight=0)
-                assert (row["received"], row["drift"]) == (1, 0)
-            assert [seen.body for seen in target.seen] == [b"poison", b"poison"]
-            assert len({seen.headers["ce-tidegateletter"] for seen in target.seen}) == 1
-    finally:
-        await broker.stop()
+    async with (
+        NatsServer(tmp_path / "broker") as broker,
+        function_server(keep_silent) as target,
+    ):
+        host, port = target.address
+        text = function("raise ValueError('poison')") + TRIGGER.format(host=host, port=port)
+        (tmp_path / "all.yaml").write_text(text)
+        async with running(tmp_path, "--nats", broker.url) as up:
+            await up.says("creating consumer")
+            await publish(broker.url, b"poison")
+            await written.wait()
+            os.kill(up.pid, signal.SIGKILL)
+            await up.process.wait()
+        target.behaviour = confirm
+        async with running(tmp_path, "--nats", broker.url) as up:
+            row = await up.counts("orders", deadLettered=1, inFlight=0)
+            assert (row["received"], row["drift"]) == (1, 0)
+        assert [seen.body for seen in target.seen] == [b"poison", b"poison"]
+        assert len({seen.headers["ce-tidegateletter"] for seen in target.seen}) == 1
 
 
 async def publish(url: str, body: bytes) -> None:

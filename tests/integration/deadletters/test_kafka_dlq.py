@@ -40,10 +40,8 @@ async def broker(
 ) -> AsyncIterator[KafkaBroker]:
     if request.param == "apache" and (missing := ApacheKafka.missing()):
         pytest.skip(missing)
-    one = BROKERS[request.param](tmp_path_factory.mktemp("kafka"))
-    await one.start()
-    yield one
-    await one.stop()
+    async with BROKERS[request.param](tmp_path_factory.mktemp("kafka")) as one:
+        yield one
 
 
 class Desk:

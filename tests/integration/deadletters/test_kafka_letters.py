@@ -9,9 +9,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from gateway.settings import KafkaSettings, Settings
 from tests.fakes.function_server import function_server
-from tests.fakes.kafka_broker import ApacheKafka
 from tests.integration.deadletters.bench import POISON, refuse_poison, until
 from tests.support.gateways import running_gateway
+from tests.support.kafka import apache_kafka
 from tidegate.api.subscription import (
     DeadLetter,
     DeliveryPolicy,
@@ -37,11 +37,7 @@ ORDERS = Subscription(
 
 
 async def test_a_record_keeps_its_key_its_bytes_and_its_headers(tmp_path: Path) -> None:
-    if missing := ApacheKafka.missing():
-        pytest.skip(missing)
-    broker = ApacheKafka(tmp_path / "kafka")
-    await broker.start()
-    try:
+    async with apache_kafka(tmp_path / "kafka") as broker:
         await broker.create_topic("orders")
         await broker.create_topic("dead")
         settings = Settings(kafka=KafkaSettings(brokers=(broker.address,)))
@@ -63,8 +59,6 @@ async def test_a_record_keeps_its_key_its_bytes_and_its_headers(tmp_path: Path) 
             letter = await consumer.getone()
         finally:
             await consumer.stop()
-    finally:
-        await broker.stop()
     assert (letter.key, letter.value) == (b"k\xff", POISON)
     headers = {name: value.decode() for name, value in letter.headers}
     assert headers["content-type"] == "application/json"

@@ -37,10 +37,8 @@ authorization { users = [
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    one = NatsServer(tmp_path / "nats", config=CONFIG)
-    await one.start()
-    yield one
-    await one.stop()
+    async with NatsServer(tmp_path / "nats", config=CONFIG) as one:
+        yield one
 
 
 def url(server: NatsServer) -> str:

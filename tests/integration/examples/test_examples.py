@@ -80,9 +80,7 @@ def ticks(up: Up) -> list[str]:
 async def test_kafka_bills_what_was_ordered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broker = TansuBroker(tmp_path / "broker")
-    await broker.start()
-    try:
+    async with TansuBroker(tmp_path / "broker") as broker:
         await broker.create_topic("orders")
         async with AIOKafkaProducer(bootstrap_servers=broker.address) as producer:
             await producer.send_and_wait("orders", b"two teapots", key=b"ada")
@@ -91,8 +89,6 @@ async def test_kafka_bills_what_was_ordered(
             # This broker answers the first to join after half of the session timeout.
             await up.says("bill | billing two teapots to ada", timeout=50)
             assert (await up.trigger("orders"))["drift"] == 0
-    finally:
-        await broker.stop()
 
 
 def test_every_example_is_right_and_in_the_list() -> None:

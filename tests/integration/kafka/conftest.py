@@ -14,6 +14,7 @@ from tests.fakes.kafka_broker import ApacheKafka
 from tests.fakes.kafka_guards import Guards
 from tests.fakes.token_server import Issuer
 from tests.integration.kafka.bench import Bench
+from tests.support.kafka import apache_kafka
 
 LIMIT = 180
 """Seconds for a test; the first one waits for the broker, which starts slowly where others work."""
@@ -38,14 +39,10 @@ class Guarded:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Guarded]:
-    if missing := ApacheKafka.missing():
-        pytest.skip(missing)
     issuer, authority = Issuer(), trustme.CA()
     guards = Guards({"joe": "pw", "ann": "pw"}, issuer.keys(), authority)
-    broker = ApacheKafka(tmp_path_factory.mktemp("kafka"), guards)
-    await broker.start()
-    yield Guarded(broker, issuer, authority)
-    await broker.stop()
+    async with apache_kafka(tmp_path_factory.mktemp("kafka"), guards) as broker:
+        yield Guarded(broker, issuer, authority)
 
 
 @pytest.fixture

@@ -22,9 +22,7 @@ async def reading(
     folder: Path, events: int, interval: float = 0.05
 ) -> AsyncIterator[tuple[TansuBroker, Reader]]:
     """Read a topic of `events` records, with `BOUND` in flight, from a broker of one's own."""
-    broker = TansuBroker(folder)
-    await broker.start()
-    try:
+    async with TansuBroker(folder) as broker:
         bench = Bench(broker)
         bench.settings = replace(bench.settings, request_timeout=0.3, commit_interval=interval)
         await bench.create()
@@ -32,8 +30,6 @@ async def reading(
         async with bench.reading(BOUND) as reader:
             await reader.until(BOUND)
             yield broker, reader
-    finally:
-        await broker.stop()
 
 
 async def test_nothing_is_read_at_the_bound_while_commits_fail(

@@ -117,9 +117,7 @@ async def test_no_room_means_no_poll_and_what_was_fetched_is_kept(bench: Bench) 
 @pytest.mark.regression("aiokafka: repeats a commit for ever while the coordinator is away")
 async def test_a_commit_to_a_silent_broker_ends_by_its_deadline(tmp_path: Path) -> None:
     """Guards: the library repeats a commit for ever while the coordinator is away."""
-    broker = TansuBroker(tmp_path)
-    await broker.start()
-    try:
+    async with TansuBroker(tmp_path) as broker:
         bench = Bench(broker)
         bench.settings = replace(bench.settings, request_timeout=0.3)
         await bench.create()
@@ -131,8 +129,6 @@ async def test_a_commit_to_a_silent_broker_ends_by_its_deadline(tmp_path: Path) 
         async with asyncio.timeout(12):
             await reader.close()
         broker.thaw()
-    finally:
-        await broker.stop()
 
 
 @pytest.mark.regression(
@@ -140,9 +136,7 @@ async def test_a_commit_to_a_silent_broker_ends_by_its_deadline(tmp_path: Path) 
 )
 async def test_a_stop_while_a_fetch_waits_to_be_repeated_ends_in_peace(tmp_path: Path) -> None:
     """Guards: the library's `stop` ends with the cancellation of a fetch that it cancelled."""
-    broker = TansuBroker(tmp_path)
-    await broker.start()
-    try:
+    async with TansuBroker(tmp_path) as broker:
         bench = Bench(broker)
         await bench.create()
         await bench.publish(1)
@@ -158,17 +152,13 @@ async def test_a_stop_while_a_fetch_waits_to_be_repeated_ends_in_peace(tmp_path:
             lambda: not any(one.connected() for one in connections.values()), timeout=PATIENCE
         )
         await reader.close()
-    finally:
-        await broker.stop()
 
 
 async def test_brokers_that_are_silent_are_said_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "gateway")
-    broker = TansuBroker(tmp_path)
-    await broker.start()
-    try:
+    async with TansuBroker(tmp_path) as broker:
         bench = Bench(broker)
         await bench.create()
         async with bench.reading() as reader:
@@ -178,8 +168,6 @@ async def test_brokers_that_are_silent_are_said_once(
             broker.thaw()
             await until(lambda: "the brokers answer again" in caplog.text, timeout=PATIENCE)
             assert caplog.text.count("no broker has answered") == 1
-    finally:
-        await broker.stop()
 
 
 @pytest.mark.regression("aiokafka: a consumer whose fetcher has ended is silent for ever")

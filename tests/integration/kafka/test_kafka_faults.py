@@ -17,8 +17,8 @@ from aiokafka import AIOKafkaProducer
 
 from gateway.core.delivery import Outcome
 from gateway.settings import KafkaSettings
-from tests.fakes.kafka_broker import ApacheKafka
 from tests.integration.kafka.bench import PATIENCE, Bench
+from tests.support.kafka import apache_kafka
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[3]
@@ -174,12 +174,8 @@ def resident(pid: int) -> int:
 
 @pytest.mark.regression("aiokafka: a consumer is stuck after its broker was started anew")
 async def test_a_broker_that_is_killed_and_returns_loses_nothing(tmp_path: Path) -> None:
-    if missing := ApacheKafka.missing():
-        pytest.skip(missing)
-    kafka = ApacheKafka(tmp_path / "kafka")
-    await kafka.start()
-    bench = Bench(kafka, FAST)
-    try:
+    async with apache_kafka(tmp_path / "kafka") as kafka:
+        bench = Bench(kafka, FAST)
         await bench.create()
         await bench.publish(500)
         async with bench.reading(credit=50) as reader:
@@ -196,8 +192,6 @@ async def test_a_broker_that_is_killed_and_returns_loses_nothing(tmp_path: Path)
 
             await until(settle_all, timeout=40)
             await bench.until_stored(lambda stored: stored.get(0) == (600, ""))
-    finally:
-        await kafka.stop()
 
 
 @pytest.mark.regression(

@@ -145,17 +145,15 @@ async def test_a_group_of_others_is_told(bench: Bench) -> None:
 @pytest.mark.slow  # a quarter of a minute, spent in waiting for silence
 @pytest.mark.regression("aiokafka: never looks for brokers that all have new addresses")
 async def test_brokers_that_all_moved_are_found_again(tmp_path: Path) -> None:
-    broker = TansuBroker(tmp_path)
-    before, after = broker.port, free_port()
-    await broker.start()
-    bench = Bench(broker)
-    await bench.create()
-    await bench.publish(1)
-    addresses = tuple(f"127.0.0.1:{port}" for port in (before, after))
-    spec = KafkaTopic(bench.topic, bench.group, addresses)
-    one = Subscription("default", "KafkaTrigger", "orders", "hello", spec)
-    lifecycle = LifecycleSettings(restart_delay=0.1, stall_timeout=3.0)
-    try:
+    async with TansuBroker(tmp_path) as broker:
+        before, after = broker.port, free_port()
+        bench = Bench(broker)
+        await bench.create()
+        await bench.publish(1)
+        addresses = tuple(f"127.0.0.1:{port}" for port in (before, after))
+        spec = KafkaTopic(bench.topic, bench.group, addresses)
+        one = Subscription("default", "KafkaTrigger", "orders", "hello", spec)
+        lifecycle = LifecycleSettings(restart_delay=0.1, stall_timeout=3.0)
         async with (
             function_server() as function,
             running_gateway(
@@ -172,5 +170,3 @@ async def test_brokers_that_all_moved_are_found_again(tmp_path: Path) -> None:
             await bench.publish(2, value=b"moved")
             await function.until(3, timeout=PATIENCE)
             assert running.progress("orders").restarts
-    finally:
-        await broker.stop()

@@ -15,10 +15,8 @@ from tests.integration.nats.bench import Bench
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    one = NatsServer(tmp_path / "nats")
-    await one.start()
-    yield one
-    await one.stop()
+    async with NatsServer(tmp_path / "nats") as one:
+        yield one
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -26,21 +27,18 @@ authorization { users: [
 @pytest.fixture
 async def started(tmp_path: Path) -> AsyncIterator[Started]:
     """Start a server of the given configuration; return a bench for it."""
-    servers: list[NatsServer] = []
-    benches: list[Bench] = []
+    async with AsyncExitStack() as stack:
 
-    async def start(config: str) -> Bench:
-        jetstream = "operator" not in config
-        servers.append(NatsServer(tmp_path / "server", jetstream=jetstream, config=config))
-        await servers[-1].start()
-        benches.append(Bench(servers[-1].url))
-        return benches[-1]
+        async def start(config: str) -> Bench:
+            server = NatsServer(
+                tmp_path / "server", jetstream="operator" not in config, config=config
+            )
+            await stack.enter_async_context(server)
+            bench = Bench(server.url)
+            stack.push_async_callback(bench.close)
+            return bench
 
-    yield start
-    for bench in benches:
-        await bench.close()
-    for server in servers:
-        await server.stop()
+        yield start
 
 
 async def reads(bench: Bench, **fields: object) -> None:

@@ -74,9 +74,7 @@ class Shop:
 @pytest.fixture
 async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     async with AsyncExitStack() as stack:
-        server = NatsServer(tmp_path / "nats")
-        await server.start()
-        stack.push_async_callback(server.stop)
+        server = await stack.enter_async_context(NatsServer(tmp_path / "nats"))
         client = await nats.connect(
             server.url, reconnect_time_wait=0.1, max_reconnect_attempts=-1, error_cb=ignore
         )

@@ -40,30 +40,27 @@ async def test_a_secret_that_changes_is_used_at_once_and_the_position_stays(tmp_
         secrets.replace(load(SECRET.format(user=user, password=password))[0])
         return secrets.versioned(one)
 
-    await server.start()
     lifecycle = LifecycleSettings(restart_delay=0.1)
-    try:
-        async with (
-            function_server() as function,
-            running_gateway(
-                [holding("ann", "first")],
-                {"hello": [function.address]},
-                Settings(lifecycle=lifecycle),
-                secrets,
-            ) as running,
-        ):
-            await publish(server, b"0")
-            await function.until(1, timeout=PATIENCE)
-            progress = running.progress("orders")
-            running.gateway.apply([holding("zoe", "guess")])
-            await until(lambda: progress.state is State.REFUSED, timeout=PATIENCE)
-            assert "guess" not in progress.reason
-            await publish(server, b"1")
-            running.gateway.apply([holding("zoe", "second")])
-            await function.until(2, timeout=PATIENCE)
-            assert [each.body for each in function.seen] == [b"0", b"1"]
-    finally:
-        await server.stop()
+    async with (
+        server,
+        function_server() as function,
+        running_gateway(
+            [holding("ann", "first")],
+            {"hello": [function.address]},
+            Settings(lifecycle=lifecycle),
+            secrets,
+        ) as running,
+    ):
+        await publish(server, b"0")
+        await function.until(1, timeout=PATIENCE)
+        progress = running.progress("orders")
+        running.gateway.apply([holding("zoe", "guess")])
+        await until(lambda: progress.state is State.REFUSED, timeout=PATIENCE)
+        assert "guess" not in progress.reason
+        await publish(server, b"1")
+        running.gateway.apply([holding("zoe", "second")])
+        await function.until(2, timeout=PATIENCE)
+        assert [each.body for each in function.seen] == [b"0", b"1"]
 
 
 async def publish(server: NatsServer, data: bytes) -> None:

@@ -217,9 +217,7 @@ async def test_an_own_broker_that_dies_comes_back_with_what_it_stored(up: Up) ->
 
 
 async def survives_without_broker(folder: Path, pause: float) -> None:
-    server = NatsServer(folder / "broker")
-    await server.start()
-    try:
+    async with NatsServer(folder / "broker") as server:
         text = keeping(folder) + route() + stream()
         (folder / "all.yaml").write_text(text)
         async with running(folder, "--nats", server.url) as up:
@@ -234,8 +232,6 @@ async def survives_without_broker(folder: Path, pause: float) -> None:
             assert publisher.refused
             assert row["state"] == "Running"
             assert "default/NATSTrigger/orders" in up.log or "NATSTrigger default/orders" in up.log
-    finally:
-        await server.stop()
 
 
 async def test_a_broker_that_is_away_for_3_seconds_costs_no_message(tmp_path: Path) -> None:

@@ -143,10 +143,8 @@ async def test_a_cancelled_fleet_leaves_no_process(tmp_path: Path) -> None:
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
     """A broker that asks for a token."""
-    one = NatsServer(tmp_path / "nats", config=f'authorization {{ token: "{TOKEN}" }}')
-    await one.start()
-    yield one
-    await one.stop()
+    async with NatsServer(tmp_path / "nats", config=f'authorization {{ token: "{TOKEN}" }}') as one:
+        yield one
 
 
 def stream(server: NatsServer, **policy: object) -> Subscription:

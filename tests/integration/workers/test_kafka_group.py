@@ -14,9 +14,9 @@ from gateway.core.progress import State
 from gateway.settings import KafkaSettings
 from gateway.workers.settings import FleetSettings
 from tests.fakes.function_server import FunctionServer, function_server
-from tests.fakes.kafka_broker import ApacheKafka
 from tests.integration.kafka.bench import Bench
 from tests.integration.workers.fleet import Running, running_fleet, settings
+from tests.support.kafka import apache_kafka
 from tests.support.waiting import until
 from tidegate.api.subscription import DeliveryPolicy, KafkaTopic, Ordering, Subscription
 
@@ -28,14 +28,10 @@ ROUND = 100
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     """A broker with a topic of several partitions."""
-    if missing := ApacheKafka.missing():
-        pytest.skip(missing)
-    broker = ApacheKafka(tmp_path / "kafka")
-    await broker.start()
-    one = Bench(broker)
-    await one.create(PARTITIONS)
-    yield one
-    await broker.stop()
+    async with apache_kafka(tmp_path / "kafka") as broker:
+        one = Bench(broker)
+        await one.create(PARTITIONS)
+        yield one
 
 
 async def publish(bench: Bench, first: int) -> None:

@@ -28,9 +28,7 @@ EVENTS = 60
 
 async def test_the_parent_replays_what_its_workers_have_read(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
-        server = NatsServer(tmp_path / "nats")
-        await server.start()
-        stack.push_async_callback(server.stop)
+        server = await stack.enter_async_context(NatsServer(tmp_path / "nats"))
         client = await nats.connect(server.url)
         stack.push_async_callback(client.close)
         stream = client.jetstream()
