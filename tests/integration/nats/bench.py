@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -204,3 +205,12 @@ async def publish(client: Client, count: int, subject: str = "orders", first: in
     for number in range(first, last):
         await client.publish(subject, b"%d" % number)
     await client.jetstream().publish(subject, b"%d" % last)
+
+
+async def add_durable(client: Client, **config: object) -> None:
+    """Make the durable `hello` of the stream ORDERS, with fields that the client does not know."""
+    fields = {"durable_name": "hello", "ack_policy": "explicit", **config}
+    body = json.dumps({"stream_name": "ORDERS", "config": fields}).encode()
+    subject = "$JS.API.CONSUMER.DURABLE.CREATE.ORDERS.hello"
+    answer = json.loads((await client.request(subject, body, timeout=5)).data)
+    assert "error" not in answer, answer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +13,7 @@ from nats.js.api import ConsumerConfig
 from gateway.core.delivery import Outcome
 from gateway.errors import ConfigError
 from tests.fakes.nats_server import NatsServer
-from tests.integration.nats.bench import Bench, RecordingIntake, Running, stream
+from tests.integration.nats.bench import Bench, RecordingIntake, Running, add_durable, stream
 from tests.support.waiting import until
 
 SUBJECTS = ("orders.eu", "orders.us")
@@ -182,9 +181,7 @@ async def test_settings_of_a_durable_that_are_not_ours_stay(bench: Bench, orders
 async def test_a_durable_that_cannot_be_acknowledged_one_by_one_is_refused(
     bench: Bench, orders: Client, policy: str
 ) -> None:
-    config = {"durable_name": "hello", "ack_policy": policy, "filter_subject": "orders.*"}
-    body = json.dumps({"stream_name": "ORDERS", "config": config}).encode()
-    await orders.request("$JS.API.CONSUMER.DURABLE.CREATE.ORDERS.hello", body, timeout=5)
+    await add_durable(orders, ack_policy=policy, filter_subject="orders.*")
     error = await bench.start(reading()).failure()
     assert isinstance(error, ConfigError)
     assert f"its ack_policy is {policy}, explicit is needed" in str(error)
@@ -194,14 +191,7 @@ async def test_a_durable_that_cannot_be_acknowledged_one_by_one_is_refused(
 async def test_a_consumer_that_allows_short_requests_only_is_read(
     bench: Bench, orders: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config = {
-        "durable_name": "hello",
-        "ack_policy": "explicit",
-        "filter_subject": "orders.*",
-        "max_expires": 1_000_000_000,
-    }
-    body = json.dumps({"stream_name": "ORDERS", "config": config}).encode()
-    await orders.request("$JS.API.CONSUMER.DURABLE.CREATE.ORDERS.hello", body, timeout=5)
+    await add_durable(orders, filter_subject="orders.*", max_expires=1_000_000_000)
     running = await started(bench)
     await running.intake.received(3)
     assert "the server ended a request" not in caplog.text
@@ -211,15 +201,9 @@ async def test_a_consumer_that_allows_short_requests_only_is_read(
 async def test_a_message_comes_at_once_after_requests_that_expired(
     bench: Bench, orders: Client
 ) -> None:
-    config = {
-        "durable_name": "hello",
-        "ack_policy": "explicit",
-        "filter_subject": "orders.*",
-        "deliver_policy": "new",
-        "max_expires": 200_000_000,
-    }
-    body = json.dumps({"stream_name": "ORDERS", "config": config}).encode()
-    await orders.request("$JS.API.CONSUMER.DURABLE.CREATE.ORDERS.hello", body, timeout=5)
+    await add_durable(
+        orders, filter_subject="orders.*", deliver_policy="new", max_expires=200_000_000
+    )
     running = await started(bench, deliver_policy="new")
     polls = running.intake.polls
     await running.intake.until(lambda: running.intake.polls >= polls + 4)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 import nats
 import pytest
@@ -17,7 +16,14 @@ from gateway.nats.connection import Server as Address
 from gateway.settings import LimitSettings
 from gateway.sources.nats.jetstream import JetStreamReader, Timing
 from tests.fakes.nats_server import NatsServer
-from tests.integration.nats.bench import Bench, RecordingIntake, Running, publish, stream
+from tests.integration.nats.bench import (
+    Bench,
+    RecordingIntake,
+    Running,
+    add_durable,
+    publish,
+    stream,
+)
 from tests.support.waiting import until
 
 
@@ -349,17 +355,15 @@ async def test_heartbeats_show_life_on_a_quiet_stream(bench: Bench) -> None:
 
 async def test_a_domain_is_read_through_its_prefix_and_is_part_of_the_identity(tmp_path) -> None:
     domain = f'jetstream {{ domain: hub, store_dir: "{tmp_path / "js"}" }}'
-    server = NatsServer(tmp_path / "hub", jetstream=False, config=domain)
-    await server.start()
-    bench = Bench(server.url)
-    running = await made(bench, RecordingIntake(10, Outcome.DELIVERED), domain="hub")
-    async with await nats.connect(server.url) as client:
-        await client.jetstream(domain="hub").publish("orders", b"x")
-        (delivery,) = await running.intake.received(1)
-        await acked(client, 1)
-    assert (delivery.event.id, delivery.event.source) == ("ORDERS:1", "nats:hub/ORDERS")
-    await bench.close()
-    await server.stop()
+    async with NatsServer(tmp_path / "hub", jetstream=False, config=domain) as server:
+        bench = Bench(server.url)
+        running = await made(bench, RecordingIntake(10, Outcome.DELIVERED), domain="hub")
+        async with await nats.connect(server.url) as client:
+            await client.jetstream(domain="hub").publish("orders", b"x")
+            (delivery,) = await running.intake.received(1)
+            await acked(client, 1)
+        assert (delivery.event.id, delivery.event.source) == ("ORDERS:1", "nats:hub/ORDERS")
+        await bench.close()
 
 
 @pytest.mark.regression("nats-py: a server that falls silent is noticed after four minutes")
@@ -389,14 +393,7 @@ async def test_a_message_larger_than_the_consumer_allows_is_said_without_a_storm
     bench: Bench, client: Client, caplog
 ) -> None:
     await client.jetstream().add_stream(name="ORDERS", subjects=["orders"])
-    config = {
-        "durable_name": "hello",
-        "ack_policy": "explicit",
-        "filter_subject": "orders",
-        "max_bytes": 1000,
-    }
-    body = json.dumps({"stream_name": "ORDERS", "config": config}).encode()
-    await client.request("$JS.API.CONSUMER.DURABLE.CREATE.ORDERS.hello", body, timeout=5)
+    await add_durable(client, filter_subject="orders", max_bytes=1000)
     await client.jetstream().publish("orders", b"x" * 5000)
     await made(bench)
     await asyncio.sleep(1)  # long enough for thousands of requests, were there no backoff
@@ -404,11 +401,9 @@ async def test_a_message_larger_than_the_consumer_allows_is_said_without_a_storm
 
 
 async def test_jetstream_that_is_off_is_said(tmp_path) -> None:
-    server = NatsServer(tmp_path / "plain", jetstream=False)
-    await server.start()
-    bench = Bench(server.url)
-    error = await bench.start(stream()).failure()
-    assert isinstance(error, SourceUnavailable)
-    assert "nobody answers; enable JetStream on the server" in str(error)
-    await bench.close()
-    await server.stop()
+    async with NatsServer(tmp_path / "plain", jetstream=False) as server:
+        bench = Bench(server.url)
+        error = await bench.start(stream()).failure()
+        assert isinstance(error, SourceUnavailable)
+        assert "nobody answers; enable JetStream on the server" in str(error)
+        await bench.close()
