@@ -12,11 +12,10 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
 from tests.fakes.aws_emulator import Emulators
-from tests.fakes.installed import NotToBeHad
-from tests.fakes.kube_binaries import kube_binaries
 from tests.fakes.kube_server import KubeServer
 from tests.lanes import Lanes
 from tests.spread import Spread, in_order
+from tests.support.api_server import api_server
 
 # looptime asks for the current loop in synchronous tests too; without this, the policy would
 # make one that nobody closes.
@@ -57,15 +56,8 @@ def blocking_calls_fail(request: pytest.FixtureRequest) -> Iterator[BlockBuster 
 @pytest.fixture(scope="session")
 def kube_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeServer]:
     """A real API server for all tests; each makes namespaces of its own in it."""
-    try:
-        server = KubeServer(kube_binaries(), tmp_path_factory.mktemp("kube"))
-    except NotToBeHad as error:
-        pytest.skip(str(error))
-    try:
-        server.start()
+    with api_server(tmp_path_factory.mktemp("kube")) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.installed import NotToBeHad
-from tests.fakes.kube_binaries import kube_binaries
 from tests.fakes.kube_server import KubeServer
+from tests.support.api_server import api_server
 from tests.support.definitions import install
 from tidegate.kube.client import KubeClient, connected
 
@@ -44,12 +43,5 @@ async def admitting(defined: KubeServer) -> AsyncIterator[KubeClient]:
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[KubeServer]:
     """A server of this test alone, for what others would not survive."""
-    try:
-        server = KubeServer(kube_binaries(), tmp_path / "kube")
-    except NotToBeHad as error:
-        pytest.skip(str(error))
-    try:
-        server.start()
+    with api_server(tmp_path / "kube") as server:
         yield server
-    finally:
-        server.stop()

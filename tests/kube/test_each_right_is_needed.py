@@ -21,8 +21,6 @@ import gateway.sources.cron  # noqa: F401 - its library reads files when it is i
 from controllers.app import ControllerApp
 from controllers.registry import CONTROLLERS
 from controllers.settings import LeaseSettings
-from tests.fakes.installed import NotToBeHad
-from tests.fakes.kube_binaries import kube_binaries
 from tests.fakes.kube_cluster import new_namespace
 from tests.fakes.kube_server import KubeServer
 from tests.kube.accounts import SERVICE_ACCOUNTS, token_of
@@ -34,6 +32,7 @@ from tests.kube.every_object import (
     replace_function,
     triggers,
 )
+from tests.support.api_server import api_server
 from tests.support.background import background
 from tests.support.cluster import Stage, slice_of, starting_replica
 from tests.support.controllers import (
@@ -164,17 +163,10 @@ def _plain(grant: Grant) -> str:
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeServer]:
     """A server that asks for every right there is, with all definitions."""
-    try:
-        server = KubeServer(kube_binaries(), tmp_path_factory.mktemp("strict"), [STRICT])
-    except NotToBeHad as error:
-        pytest.skip(str(error))
-    try:
-        server.start()
+    with api_server(tmp_path_factory.mktemp("strict"), [STRICT]) as server:
         asyncio.run(_define(server))
         yield server
-    finally:
-        server.stop()
-        gc.collect()  # here, where its warnings are expected
+    gc.collect()  # here, where its warnings are expected
 
 
 async def _define(server: KubeServer) -> None:

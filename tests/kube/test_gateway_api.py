@@ -18,9 +18,9 @@ from controllers.kinds import HTTP_ROUTES, OWN
 from controllers.triggers import trigger_controllers
 from tests.fakes.go_modules import gateway_definitions
 from tests.fakes.installed import NotToBeHad
-from tests.fakes.kube_binaries import kube_binaries
 from tests.fakes.kube_cluster import new_namespace
 from tests.fakes.kube_server import KubeServer
+from tests.support.api_server import api_server
 from tests.support.controllers import (
     condition,
     controller_settings,
@@ -56,16 +56,12 @@ pytestmark = pytest.mark.timeout(240)
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeServer]:
     """A server of these tests alone: others look at what happens without the Gateway API."""
     try:
-        files, binaries = gateway_definitions(), kube_binaries()
+        files = gateway_definitions()
     except NotToBeHad as error:
         pytest.skip(str(error))
-    one = KubeServer(binaries, tmp_path_factory.mktemp("gateway-api"))
-    try:
-        one.start()
+    with api_server(tmp_path_factory.mktemp("gateway-api")) as one:
         asyncio.run(_define(one, files))
         yield one
-    finally:
-        one.stop()
 
 
 async def _define(server: KubeServer, files: list[Path]) -> None:

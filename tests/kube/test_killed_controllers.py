@@ -19,14 +19,13 @@ from controllers.kinds import OWN
 from controllers.reconcilers.function import FUNCTIONS
 from controllers.registry import CONTROLLERS, FUNCTION_CHILDREN
 from controllers.settings import LeaseSettings
-from tests.fakes.installed import NotToBeHad
-from tests.fakes.kube_binaries import kube_binaries
 from tests.fakes.kube_cluster import new_namespace
 from tests.fakes.kube_proxy import KubeProxy
 from tests.fakes.kube_server import ADMIN, KubeServer
 from tests.kube.accounts import ROLE_BINDINGS, SERVICE_ACCOUNTS, token_of
 from tests.kube.audit import AuditLog, Write
 from tests.kube.every_object import HPA, TEMPLATE
+from tests.support.api_server import api_server
 from tests.support.cluster import Stage, http_trigger, slice_of
 from tests.support.controller_process import (
     ControllerProcess,
@@ -80,16 +79,9 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
     """A server for the tests of this file."""
     folder = tmp_path_factory.mktemp("killed")
     log = AuditLog(folder)
-    try:
-        server = KubeServer(kube_binaries(), folder / "kube", log.flags)
-    except NotToBeHad as error:
-        pytest.skip(str(error))
-    try:
-        server.start()
+    with api_server(folder / "kube", log.flags) as server:
         asyncio.run(_define(server))
         yield Audited(server, log)
-    finally:
-        server.stop()
 
 
 async def _define(server: KubeServer) -> None:

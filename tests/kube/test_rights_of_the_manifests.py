@@ -16,8 +16,6 @@ import gateway.sources.cron  # noqa: F401 - its library reads files when it is i
 from controllers.kinds import OWN
 from controllers.registry import CONTROLLERS
 from controllers.settings import ControllerSettings
-from tests.fakes.installed import NotToBeHad
-from tests.fakes.kube_binaries import kube_binaries
 from tests.fakes.kube_cluster import config_map
 from tests.fakes.kube_server import KubeServer
 from tests.kube.accounts import token_of
@@ -30,6 +28,7 @@ from tests.kube.every_object import (
     replace_function,
     triggers,
 )
+from tests.support.api_server import api_server
 from tests.support.cluster import Stage, function, http_trigger, replica_of, slice_of
 from tests.support.controllers import (
     controller_settings,
@@ -114,15 +113,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A server for the tests of this file."""
     folder = tmp_path_factory.mktemp("audited")
     log = AuditLog(folder)
-    try:
-        server = KubeServer(kube_binaries(), folder / "kube", [*log.flags, _STRICT])
-    except NotToBeHad as error:
-        pytest.skip(str(error))
-    try:
-        server.start()
+    with api_server(folder / "kube", [*log.flags, _STRICT]) as server:
         yield Cluster(server, log)
-    finally:
-        server.stop()
 
 
 @pytest.fixture
