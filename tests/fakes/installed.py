@@ -27,7 +27,7 @@ def node_package(folder: Path) -> Path:
         raise NotToBeHad("Node.js and npm are not installed")
     manifest = (folder / "package.json").read_text()
     command = ["npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
-    return _installed("node", {"package.json": manifest}, [command])
+    return installed("node", {"package.json": manifest}, [command])
 
 
 @cache
@@ -35,11 +35,23 @@ def python_package(*requirements: str) -> Path:
     """Return a virtual environment of its own that has `requirements`."""
     pip = ["bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     commands = [[sys.executable, "-m", "venv", "--copies", "."], [*pip, *requirements]]
-    return _installed("python", {"requirement.txt": "\n".join(requirements)}, commands)
+    return installed("python", {"requirement.txt": "\n".join(requirements)}, commands)
 
 
-def _installed(kind: str, files: Mapping[str, str], commands: Sequence[Sequence[str]]) -> Path:
-    """Install into a folder that appears whole or not at all, however many do it at once."""
+@cache
+def debian_packages(*names: str) -> Path:
+    """Return a folder into which these packages of Debian alone are unpacked, as into a root."""
+    commands = [
+        ["apt-get", "download", *names],
+        ["sh", "-c", 'for one in *.deb; do dpkg-deb --extract "$one" . && rm "$one"; done'],
+    ]
+    return installed("debian", {"packages.txt": "\n".join(names)}, commands)
+
+
+def installed(kind: str, files: Mapping[str, str], commands: Sequence[Sequence[str]]) -> Path:
+    """Return a folder that `commands` made of `files`; it appears whole or not at all, however
+    many do it at once.
+    """
     digest = hashlib.sha256(repr((sys.version, sorted(files.items()))).encode()).hexdigest()
     cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     target = cache_home / "tidegate" / f"{kind}-{digest[:16]}"
