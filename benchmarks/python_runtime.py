@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runtimes.runtime import FOLDER
+from tests.conformance.runtimes.launcher import descendants
 
 FUNCTIONS = """
 def ordinary(event, context):
@@ -34,19 +35,50 @@ REQUEST = (
     b"event-id: 1\r\nevent-type: application/json\r\nevent-time: 2026-01-01T00:00:00Z\r\n"
     b'event-namespace: bench\r\ncontent-length: 14\r\n\r\n{"order": "1"}'
 )
+ONCE = "HTTP/1.1\r\nhost: function\r\nconnection: close\r\n\r\n"
 LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 STARTS = 10
 DEADLINE = 10.0
+LOAD_DEADLINE = 120.0
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-class Client(asyncio.Protocol):
-    """Sends the next request when the answer is there, until the shared count is used up."""
+class LoadFailed(Exception):
+    """Not all requests were answered with 200 in time."""
 
-    def __init__(self, left: list[int], finished: asyncio.Event) -> None:
-        self._left = left
-        self._finished = finished
+
+class Load:
+    """Requests that connections share until all are answered."""
+
+    def __init__(self, request: bytes, count: int) -> None:
+        self.request = request
+        self.finished = asyncio.get_running_loop().create_future()
+        self._unsent = count
+        self._unanswered = count
+
+    def sends(self) -> bool:
+        """Whether there is one more to send, which is sent now."""
+        self._unsent -= 1
+        return self._unsent >= 0
+
+    def answered(self, head: bytes) -> None:
+        """Note an answer by its head; any that is not 200 ends the load."""
+        self._unanswered -= 1
+        if self.finished.done():
+            return
+        if not head.startswith(b"HTTP/1.1 200 "):
+            status = head.partition(b"\r\n")[0].decode("latin-1")
+            self.finished.set_exception(LoadFailed(f"an answer is {status}"))
+        elif not self._unanswered:
+            self.finished.set_result(None)
+
+
+class Client(asyncio.Protocol):
+    """One connection, which sends the next request when the answer is there."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
         self._answer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -58,29 +90,29 @@ class Client(asyncio.Protocol):
         self._answer += data
         head, end, body = self._answer.partition(b"\r\n\r\n")
         if end and len(body) >= int(LENGTH.findall(head)[0]):
-            assert head.startswith(b"HTTP/1.1 200 "), head
             self._answer = b""
+            self._load.answered(head)
             self._next()
 
     def _next(self) -> None:
-        self._left[0] -= 1
-        if self._left[0] >= 0:
-            self._transport.write(REQUEST)
+        if self._load.sends():
+            self._transport.write(self._load.request)
         else:
             self._transport.close()
-            self._finished.set()
 
 
-async def load(port: int, connections: int, requests: int) -> float:
-    """Seconds that so many requests take."""
-    finished = asyncio.Event()
-    left = [requests]
+async def load(port: int, connections: int, requests: int, target: str = "/") -> float:
+    """Seconds until so many requests are answered; raises LoadFailed."""
+    shared = Load(REQUEST.replace(b"/", target.encode(), 1), requests)
+    connect = asyncio.get_running_loop().create_connection
     started = time.perf_counter()
     for _ in range(connections):
-        await asyncio.get_running_loop().create_connection(
-            lambda: Client(left, finished), "127.0.0.1", port
-        )
-    await finished.wait()
+        await connect(lambda: Client(shared), "127.0.0.1", port)
+    try:
+        async with asyncio.timeout(LOAD_DEADLINE):
+            await shared.finished
+    except TimeoutError:
+        raise LoadFailed(f"not all is answered in {LOAD_DEADLINE:.0f} s") from None
     return time.perf_counter() - started
 
 
@@ -107,20 +139,19 @@ def serving(folder: str, handler: str) -> Iterator[tuple[int, int, float]]:
             process.terminate()
 
 
-def answers(port: int) -> bool:
+def answers(port: int, target: str = "/") -> bool:
     """Whether the function answers."""
     try:
         with socket.create_connection(("127.0.0.1", port), 1.0) as connection:
-            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            connection.sendall(f"GET {target} {ONCE}".encode())
             return connection.recv(100).startswith(b"HTTP/1.1 200 ")
     except OSError:
         return False
 
 
 def processes(pid: int) -> list[int]:
-    """The server's front and its workers."""
-    threads = Path(f"/proc/{pid}/task").glob("*/children")  # any of them may have started one
-    return [pid, *(int(child) for thread in threads for child in thread.read_text().split())]
+    """The server's front, its workers, and what they have started."""
+    return [pid, *descendants(pid)]
 
 
 def cpu(pid: int) -> float:

@@ -8,11 +8,13 @@ class Hello(BaseHTTPRequestHandler):
     wbufsize = 65536  # head and body in one piece
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
+        self.rfile.read(int(self.headers["content-length"] or 0))
         self.send_response(200)
         self.send_header("Content-Length", "5")
         self.end_headers()
         self.wfile.write(b"hello")
+
+    do_GET = do_POST
 
     def log_message(self, *_arguments: object) -> None:
         pass

@@ -1,7 +1,8 @@
-"""The function, and what a process that is made for one call does."""
+"""The functions, and what a process that is made for one call does."""
 
 from __future__ import annotations
 
+import time
 from multiprocessing.queues import Queue
 from typing import Any
 
@@ -11,9 +12,18 @@ def context(event: object, context: object) -> object:
     return context
 
 
-def run(queue: Queue[Any], event: object, given: object) -> None:
-    """Call it; what comes of it goes back."""
+def wait(event: object, context: object) -> object:
+    """Wait as one does for another service."""
+    time.sleep(0.05)
+    return "awake"
+
+
+def run(queue: Queue[Any], name: str, event: object, given: object) -> None:
+    """Call one; what comes of it goes back."""
     try:
-        queue.put(context(event, given))
+        queue.put(FUNCTIONS[name](event, given))
     except Exception as error:  # noqa: BLE001 - whatever a function raises
         queue.put(error)
+
+
+FUNCTIONS = {"context": context, "wait": wait}

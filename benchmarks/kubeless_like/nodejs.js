@@ -16,9 +16,15 @@ const seconds = new metrics.Histogram({ name: 'function_duration_seconds', help:
 const calls = new metrics.Counter({ name: 'function_calls_total', help: 'calls', labelNames });
 const failures = new metrics.Counter({ name: 'function_failures_total', help: 'failures', labelNames });
 
-const contextOfFunction = { 'function-name': 'context', timeout: TIMEOUT / 1000, runtime: 'nodejs' };
-const box = vm.createContext({ event: null, context: contextOfFunction, answer: null });
-const script = new vm.Script('answer = ((event, context) => context)(event, context)');
+const functions = {
+  context: (event, context) => context,
+  wait: () => new Promise((resolve) => setTimeout(() => resolve('awake'), 50)),
+};
+
+const name = process.argv[2];
+const contextOfFunction = { 'function-name': name, timeout: TIMEOUT / 1000, runtime: 'nodejs' };
+const box = vm.createContext({ event: null, context: contextOfFunction, called: functions[name], answer: null });
+const script = new vm.Script('answer = called(event, context)');
 
 const app = express();
 app.use(morgan('combined', { stream: { write: () => {} } })); // written nowhere

@@ -1,6 +1,7 @@
 """The design of Kubeless's server for Python: bottle on ten threads, and a forked process for each
-call, which a queue with a timeout waits for. It logs nothing, which is in its favour. Prints its
-port.
+call, which a queue with a timeout waits for. As CherryPy's, the server has five places for
+connections that come at once; others try again after a second. It logs nothing, which is in its
+favour. Prints its port.
 """
 
 import multiprocessing
@@ -18,7 +19,8 @@ THREADS = 10
 CALLS = metrics.Counter("function_calls_total", "calls", ["method"])
 FAILURES = metrics.Counter("function_failures_total", "failures", ["method"])
 SECONDS = metrics.Histogram("function_duration_seconds", "time", ["method"])
-CONTEXT = {"function-name": "context", "timeout": TIMEOUT, "runtime": "python"}
+NAME = sys.argv[1]
+CONTEXT = {"function-name": NAME, "timeout": TIMEOUT, "runtime": "python"}
 EVENT = ("event-id", "event-type", "event-time", "event-namespace")
 
 app = bottle.Bottle()
@@ -41,7 +43,7 @@ def handle() -> Any:
 
 def call(event: object) -> Any:
     queue = forks.Queue()
-    process = forks.Process(target=function.run, args=(queue, event, CONTEXT))
+    process = forks.Process(target=function.run, args=(queue, NAME, event, CONTEXT))
     process.start()
     try:
         answer = queue.get(timeout=TIMEOUT)
