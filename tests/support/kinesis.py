@@ -142,7 +142,6 @@ class SettlingIntake(RecordingIntake):
     def __init__(self, credit: int = 1000) -> None:
         super().__init__(credit)
         self.settling = True
-        self.seconds_behind: float | None = None
 
     def push(self, deliveries: Sequence[Delivery]) -> None:
         """See `Intake.push`."""
@@ -150,10 +149,6 @@ class SettlingIntake(RecordingIntake):
         loop = asyncio.get_running_loop()
         for delivery in deliveries if self.settling else ():
             loop.call_later(random.uniform(0, 0.02), self._end, delivery)
-
-    def lag(self, events: int | None = None, seconds: float | None = None) -> None:
-        """See `Intake.lag`."""
-        self.seconds_behind = seconds
 
     def _end(self, delivery: Delivery) -> None:
         if delivery.outcome is None:

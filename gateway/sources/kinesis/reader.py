@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 import random
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -57,6 +58,9 @@ class Pace:
     patience: float = 15.0
     """A shard that could not be read for so long, throttling apart, is a failure to report."""
 
+    quiet: float = 5.0
+    """A shard that gave no answer for longer may be behind by all of that, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -74,7 +78,6 @@ class Surroundings:
     uncommitted: Callable[[int], None]
     """Told how many more records have ended than leases say, or how many fewer."""
 
-    lag: Callable[[str, float], None]
     pace: Pace
 
 
@@ -97,6 +100,7 @@ class ShardReader:
         self._settled_some = asyncio.Event()
         self._record_size = 1024.0
         self._delay = around.pace.busy
+        self._behind, self._answered = 0.0, asyncio.get_running_loop().time()
         self._stopped_at: float | None = None
 
     @property
@@ -129,6 +133,18 @@ class ShardReader:
         """Seconds since `stop`."""
         now = asyncio.get_running_loop().time()
         return 0.0 if self._stopped_at is None else now - self._stopped_at
+
+    @property
+    def lag(self) -> float:
+        """Seconds: the age of the oldest record that has not ended, or how far reading is behind.
+
+        A shard that is not asked, or does not answer, may be later by all of that time.
+        """
+        silent = asyncio.get_running_loop().time() - self._answered
+        unheard = silent if silent > self._around.pace.quiet and not self.ended else 0.0
+        oldest = self._records.oldest
+        age = 0.0 if oldest is None else time.time() - oldest.timestamp()
+        return max(self._behind + unheard, age)
 
     @property
     def _reads(self) -> bool:
@@ -222,10 +238,10 @@ class ShardReader:
         async with credit.part(most) as limit:
             batch = await self._around.stream.records(iterator, limit)
             intake.polled()
+            self._answered = asyncio.get_running_loop().time()
+            self._behind = (batch.get("MillisBehindLatest") or 0) / 1000
             self._weigh(batch["Records"])
             rest = self._push(batch["Records"], limit, intake)
-            if self._reads:
-                self._around.lag(self.shard.id, (batch.get("MillisBehindLatest") or 0) / 1000)
         while rest and self._reads:
             async with credit.part(LIMIT) as limit:
                 rest = self._push(rest, limit, intake)

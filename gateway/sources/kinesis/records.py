@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from gateway.core.checkpoint import Checkpoint, Mark
@@ -25,6 +26,7 @@ class Tracked(NamedTuple):
 
     number: int
     position: Position
+    arrived: datetime | None
 
     def __str__(self) -> str:
         return self.position.text
@@ -101,6 +103,12 @@ class ShardRecords:
         """What was pushed and has no outcome yet."""
         return [one for one in self._open.values() if one.outcome is None]
 
+    @property
+    def oldest(self) -> datetime | None:
+        """When the oldest record arrived that has not ended, as the stream says."""
+        first = next(iter(self._open.values()), None)
+        return None if first is None else _record_of(first).arrived
+
     def revoke(self) -> None:
         """Give the shard up."""
         self._checkpoint.revoke()
@@ -114,8 +122,9 @@ class ShardRecords:
         self._last = sequence
         done = self._half_done
         after = done.sub if done is not None and done.sequence == sequence else -1
+        arrived = record.get("ApproximateArrivalTimestamp")
         found = (
-            self._tracked(one)
+            self._tracked(one, arrived)
             for one in self._events.received(record, after)
             if one.event is not None or one.position != done
         )
@@ -132,10 +141,10 @@ class ShardRecords:
         self._resume = decode(0, self._kept.beyond)
         self._highest = self._uncommitted.noted = self._resume.highest
 
-    def _tracked(self, one: Received) -> Delivery | None:
+    def _tracked(self, one: Received, arrived: datetime | None) -> Delivery | None:
         number = self._next
         self._next += 1
-        mark = self._checkpoint.track(Tracked(number, one.position))
+        mark = self._checkpoint.track(Tracked(number, one.position, arrived))
         if one.event is None or self._was_done(number):
             self._highest = max(self._highest, number)
             self._checkpoint.resolve(mark)
@@ -169,8 +178,8 @@ class ShardRecords:
         watermark = self._checkpoint.watermark
         if watermark is not None:
             return self._kept_at(watermark.position.text, watermark.position, watermark.number + 1)
-        first: Mark[Tracked] = self._open[0].position  # type: ignore[assignment]  # by _tracked
-        return self._kept_at(self._kept.place, self._half_done or first.position.position, 0)
+        first = _record_of(self._open[0])
+        return self._kept_at(self._kept.place, self._half_done or first.position, 0)
 
     def _kept_at(self, place: str, anchor: Position, base: int) -> str:
         note = encode(base, self._highest, *self._unsettled(), BEYOND_LIMIT)
@@ -190,3 +199,9 @@ class ShardRecords:
             unsettled += sorted(ahead.open)
             attempts |= ahead.attempts
         return unsettled, attempts
+
+
+def _record_of(delivery: Delivery) -> Tracked:
+    """Return the record of one of our deliveries."""
+    mark: Mark[Tracked] = delivery.position  # type: ignore[assignment]  # as we made it
+    return mark.position

@@ -93,7 +93,6 @@ class KinesisSource:
         self._changed = self._pressed = False
         self._readers: dict[str, ShardReader] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._lags: dict[str, float] = {}
         self._keeping: asyncio.Task[None] | None = None
         self._group: asyncio.TaskGroup | None = None
 
@@ -150,7 +149,6 @@ class KinesisSource:
             self._tenancy.holds,
             self._change,
             self._count,
-            self._note_lag,
             self._timing.pace,
         )
         self._catalogue = Catalogue(
@@ -328,11 +326,13 @@ class KinesisSource:
             self._readers[lease.key], self._tasks[lease.key] = reader, task
 
     def _take_stock(self) -> None:
-        """Note what the leases say now, and stop work on those that are not ours any more."""
+        """Note what the leases say now, stop work on what is not ours any more, tell the lag."""
         for key, position in self._tenancy.positions().items():
             if key in self._readers:
                 self._readers[key].written(position)
         self._drop_lost()
+        lags = (reader.lag for reader in self._readers.values())
+        self._intake.lag(seconds=max(lags, default=None))
 
     def _drop_lost(self) -> None:
         """Stop work on shards whose leases are not ours any more."""
@@ -345,12 +345,6 @@ class KinesisSource:
         reader.revoke()
         self._tasks.pop(key).cancel()
         self._intake.release(reader.unsettled)
-        self._lags.pop(key, None)
-        self._intake.lag(seconds=max(self._lags.values(), default=None))
-
-    def _note_lag(self, key: str, seconds: float) -> None:
-        self._lags[key] = seconds
-        self._intake.lag(seconds=max(self._lags.values()))
 
     async def _farewell(self) -> None:
         positions = {

@@ -15,6 +15,7 @@ from tests.support.gateways import DictSecrets, running_gateway
 from tests.support.kinesis import SECRETS, StreamOfTests
 from tests.support.kinesis_gateway import at, delivered, on_a_laptop, refusal, trigger
 from tests.support.load import Load
+from tests.support.waiting import until
 
 
 class Busy:
@@ -44,7 +45,7 @@ async def test_records_reach_the_function_in_order_and_once_over_a_restart(
             ) as running:
                 await load.publish(3)
                 await delivered(running, 60)
-                assert running.progress("orders").lag_seconds == 0
+                await until(lambda: running.progress("orders").lag_seconds == 0, timeout=30)
     assert all(numbers == list(range(6)) for numbers in busy.taken.values())
     assert len(busy.taken) == 20
     (first, *_) = server.seen

@@ -47,7 +47,6 @@ async def lone_reader(stream: StreamOfTests, credit: int = 1000) -> AsyncIterato
             lambda _: one.held,
             lambda: None,
             lambda _: None,
-            lambda *_: None,
             FAST.pace,
         )
         reader = ShardReader(SHARD, "TRIM_HORIZON", around)
