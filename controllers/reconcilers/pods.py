@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 from controllers.desired import names
 from tidegate.kube.objects import Object
 
-LINES = 10
-"""Of what a failed container said last; the cause is at the end."""
+LINES = 20
+"""Of what a failed container said last; npm and Maven follow a cause with ten lines of advice."""
 
 _LONGEST = 2048
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _IMAGE = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
      "ImageInspectError", "RegistryUnavailable"}
@@ -93,7 +95,7 @@ def _last_end(container: Object) -> dict[str, Any] | None:
 
 
 def _told(what: str, container: Object, end: dict[str, Any]) -> str:
-    lines = (end.get("message") or "").strip().splitlines()[-LINES:]
+    lines = _COLOUR.sub("", end.get("message") or "").strip().splitlines()[-LINES:]
     said = "\n".join(lines)[-_LONGEST:]
     how = f"exit code {end['exitCode']}"
     if end.get("reason") not in (None, "", "Error"):

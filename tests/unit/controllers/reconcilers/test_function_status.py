@@ -138,3 +138,10 @@ def test_only_the_last_lines_are_told() -> None:
     first, *lines = trouble.message.splitlines()
     assert first == "container a failed (exit code 137, OOMKilled):"
     assert lines == [f"line {number}" for number in range(50 - LINES, 50)]
+
+
+def test_colours_are_not_told() -> None:
+    end = {"exitCode": 3, "message": "\x1b[0m\x1b[1;31m[ERROR]\x1b[m no such artifact\n"}
+    trouble = trouble_of([_pod(initContainerStatuses=[_container("compile", **end)])], "now")
+    assert trouble is not None
+    assert trouble.message == "step compile failed (exit code 3):\n[ERROR] no such artifact"
