@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, Protocol
 
 
 @asynccontextmanager
@@ -18,3 +18,22 @@ async def background(work: Coroutine[Any, Any, Any], name: str) -> AsyncIterator
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+class Stoppable(Protocol):
+    """What runs until it is stopped."""
+
+    async def run(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+@asynccontextmanager
+async def at_work(one: Stoppable) -> AsyncIterator[None]:
+    """Let `one` run for the length of the block, then stop it and wait for its end."""
+    task = asyncio.create_task(one.run(), name="at work in a test")
+    try:
+        yield
+    finally:
+        one.stop()
+        await task

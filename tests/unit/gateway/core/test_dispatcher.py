@@ -25,6 +25,7 @@ from gateway.errors import (
 )
 from gateway.sinks.memory import Behaviour, MemorySink
 from gateway.sources.memory import MemoryLog, MemorySource
+from tests.support.background import at_work
 from tests.support.events import delivery, event, subscription
 from tests.support.waiting import until
 from tidegate.api.subscription import OnExhausted, Ordering
@@ -58,14 +59,10 @@ async def dispatching(
     route = Route(MemorySource(log), sink, dead)
     dispatcher = Dispatcher(subscription(**policy), route, progress, limits)
     bench = Bench(log, sink, progress, dispatcher, dead)
-    running = asyncio.create_task(dispatcher.run())
-    try:
+    async with at_work(dispatcher):
         yield bench
-    finally:
-        dispatcher.stop()
-        await running
-        assert progress.books.in_flight == 0
-        assert progress.books.drift == 0
+    assert progress.books.in_flight == 0
+    assert progress.books.drift == 0
 
 
 def log_of(*ids: str, key: str | None = None) -> MemoryLog:
@@ -472,16 +469,14 @@ async def test_news_of_the_destination_ends_the_pause_at_once() -> None:
 
     route = Route(MemorySource(log), sink, news=news)
     dispatcher = Dispatcher(subscription(backoff_max=3600), route, progress, Limits())
-    running = asyncio.create_task(dispatcher.run())
-    await until(lambda: progress.breaker == "open")
-    await asyncio.sleep(300)
-    outage.over = True
-    started = asyncio.get_running_loop().time()
-    reactions[0]()
-    await sink.until(10)
-    assert asyncio.get_running_loop().time() - started < 1
-    dispatcher.stop()
-    await running
+    async with at_work(dispatcher):
+        await until(lambda: progress.breaker == "open")
+        await asyncio.sleep(300)
+        outage.over = True
+        started = asyncio.get_running_loop().time()
+        reactions[0]()
+        await sink.until(10)
+        assert asyncio.get_running_loop().time() - started < 1
     assert reactions == []
 
 

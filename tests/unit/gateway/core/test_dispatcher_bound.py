@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,6 +15,7 @@ from gateway.core.source import Intake
 from gateway.server.admin import row
 from gateway.sinks.memory import MemorySink
 from gateway.sources.memory import MemoryLog, MemorySource
+from tests.support.background import at_work
 from tests.support.clock import rest
 from tests.support.events import event, subscription
 
@@ -54,12 +54,8 @@ async def dispatching(events: int) -> AsyncIterator[tuple[LateSource, MemorySink
     source, sink, progress = LateSource(log), MemorySink(), Progress()
     limits = Limits(events=BOUND)
     dispatcher = Dispatcher(subscription(), Route(source, sink), progress, limits)
-    running = asyncio.create_task(dispatcher.run())
-    try:
+    async with at_work(dispatcher):
         yield source, sink, progress
-    finally:
-        dispatcher.stop()
-        await running
 
 
 async def test_nothing_is_handed_out_beyond_the_bound_until_it_is_written() -> None:

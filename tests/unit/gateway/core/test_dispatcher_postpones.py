@@ -17,6 +17,7 @@ from gateway.core.route import Limits, Route
 from gateway.core.source import Intake
 from gateway.errors import AttemptTimeout, EventRejected, NoEndpoint, SinkUnavailable
 from gateway.sinks.memory import MemorySink
+from tests.support.background import at_work
 from tests.support.events import event, subscription
 from tests.support.waiting import until
 from tidegate.api.subscription import OnExhausted, Ordering
@@ -113,14 +114,10 @@ async def running(
     source: Postponing, failing: Callable[[Delivery], Awaitable[Any]], **policy: Any
 ) -> AsyncIterator[Bench]:
     bench = Bench(source, failing, **policy)
-    task = asyncio.create_task(bench.dispatcher.run())
-    try:
+    async with at_work(bench.dispatcher):
         yield bench
-    finally:
-        bench.dispatcher.stop()
-        await task
-        assert bench.progress.books.in_flight == 0
-        assert bench.progress.books.drift == 0
+    assert bench.progress.books.in_flight == 0
+    assert bench.progress.books.drift == 0
 
 
 async def test_the_rest_of_a_long_wait_is_the_sources() -> None:

@@ -32,6 +32,7 @@ from gateway.errors import (
 )
 from gateway.sinks.memory import MemorySink
 from gateway.sources.memory import MemoryLog, MemorySource, Record
+from tests.support.background import at_work
 from tests.support.events import event as cloud_event
 from tests.support.events import subscription
 from tidegate.api.subscription import OnExhausted, Ordering
@@ -414,8 +415,6 @@ async def test_an_event_that_its_caller_gave_up_is_read_again() -> None:
     for taken in (0, 1):
         route = Route(MemorySource(log), sink)
         dispatcher = Dispatcher(subscription(), route, Progress(), Limits())
-        task = asyncio.create_task(dispatcher.run())
-        await asyncio.sleep(1)
-        dispatcher.stop()
-        await task
+        async with at_work(dispatcher):
+            await asyncio.sleep(1)
         assert sink.taken == taken

@@ -17,6 +17,7 @@ from gateway.core.route import Limits, Route
 from gateway.errors import EventRejected, SinkUnavailable
 from gateway.sinks.memory import MemorySink
 from gateway.sources.memory import MemoryLog, MemorySource
+from tests.support.background import at_work
 from tests.support.events import event, subscription
 from tests.support.waiting import until
 from tidegate.api.subscription import OnExhausted, Ordering
@@ -46,13 +47,9 @@ class Shop:
         progress = Progress()
         route = Route(MemorySource(log), sink, dead)
         dispatcher = Dispatcher(subscription(name, **policy), route, progress, limits)
-        running = asyncio.create_task(dispatcher.run())
-        try:
+        async with at_work(dispatcher):
             yield progress
-        finally:
-            dispatcher.stop()
-            await running
-            assert progress.books.drift == 0
+        assert progress.books.drift == 0
 
 
 def log_of(count: int, size: int) -> MemoryLog:

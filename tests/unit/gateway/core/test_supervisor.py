@@ -17,6 +17,7 @@ from gateway.core.supervisor import Restarts, Supervisor
 from gateway.errors import ConfigError, SourceUnavailable
 from gateway.sinks.memory import MemorySink
 from gateway.sources.memory import MemoryLog, MemorySource
+from tests.support.background import at_work
 from tests.support.events import event, subscription
 from tests.support.waiting import until
 from tidegate.api.subscription import Subscription
@@ -58,12 +59,8 @@ async def supervising(
 ) -> AsyncIterator[Supervisor]:
     clock = asyncio.get_running_loop().time
     supervisor = Supervisor(build or world.build, restarts=Restarts(**restarts), clock=clock)
-    running = asyncio.create_task(supervisor.run())
-    try:
+    async with at_work(supervisor):
         yield supervisor
-    finally:
-        supervisor.stop()
-        await running
 
 
 def progress_of(supervisor: Supervisor, trigger: str) -> Progress:

@@ -19,6 +19,7 @@ from gateway.core.supervisor import Restarts, Supervisor
 from gateway.errors import ConfigError, SourceUnavailable
 from gateway.sinks.memory import MemorySink
 from gateway.sources.memory import MemoryLog, MemorySource
+from tests.support.background import at_work
 from tests.support.events import event, subscription
 from tests.support.waiting import until
 from tidegate.api.subscription import Subscription
@@ -152,12 +153,10 @@ async def test_what_runs_at_last_is_what_is_wanted(
 async def test_a_filter_that_does_not_compile_leaves_no_sink_open() -> None:
     world = World([], [], 0)
     supervisor = Supervisor(world.build)
-    running = asyncio.create_task(supervisor.run())
-    supervisor.want([subscription("a", filters=({"like": {"type": "x"}},))])
-    await until(lambda: next(supervisor.progress())[1].state is State.REFUSED)
-    assert world.open_sinks == 0
-    supervisor.stop()
-    await running
+    async with at_work(supervisor):
+        supervisor.want([subscription("a", filters=({"like": {"type": "x"}},))])
+        await until(lambda: next(supervisor.progress())[1].state is State.REFUSED)
+        assert world.open_sinks == 0
 
 
 async def test_a_dead_letter_sink_is_closed_though_the_other_fails_to() -> None:
@@ -173,24 +172,20 @@ async def test_a_dead_letter_sink_is_closed_though_the_other_fails_to() -> None:
 
     log = MemoryLog()
     supervisor = Supervisor(lambda _: Route(MemorySource(log), Failing(), Closing()))
-    running = asyncio.create_task(supervisor.run())
-    supervisor.want([subscription("a")])
-    await until(lambda: next(supervisor.progress())[1].state is State.RUNNING)
-    supervisor.stop()
-    await running
+    async with at_work(supervisor):
+        supervisor.want([subscription("a")])
+        await until(lambda: next(supervisor.progress())[1].state is State.RUNNING)
     assert closed.is_set()
 
 
 async def test_a_change_ends_one_wait_and_not_those_after_it() -> None:
     world = World(["away"] * 100, [], 0)
     supervisor = Supervisor(world.build, restarts=Restarts(delay=1.0, delay_max=8.0))
-    running = asyncio.create_task(supervisor.run())
-    for retry in (0, 1):
-        supervisor.want([subscription("a", retry=retry)])
-        await asyncio.sleep(60)
-    assert 10 <= 100 - len(world.builds) <= 30
-    supervisor.stop()
-    await running
+    async with at_work(supervisor):
+        for retry in (0, 1):
+            supervisor.want([subscription("a", retry=retry)])
+            await asyncio.sleep(60)
+        assert 10 <= 100 - len(world.builds) <= 30
 
 
 def test_a_failure_that_lasts_for_weeks_is_tried_again_at_the_longest_delay() -> None:
@@ -219,30 +214,26 @@ async def test_a_time_of_work_or_an_end_makes_the_next_failure_the_first(end: st
     supervisor = Supervisor(
         lambda _: Route(Source(MemoryLog()), MemorySink()), restarts=restarts, clock=clock
     )
-    running = asyncio.create_task(supervisor.run())
-    supervisor.want([subscription("a")])
-    await until(lambda: len(starts) == 5)
-    await asyncio.sleep(100)
-    if end == "end":
-        assert supervisor._entries["default/HTTPTrigger/a/hello"].failures == 0
-    else:
-        await until(lambda: len(starts) == 6)
-        assert starts[5] - starts[4] < 102
-    supervisor.stop()
-    await running
+    async with at_work(supervisor):
+        supervisor.want([subscription("a")])
+        await until(lambda: len(starts) == 5)
+        await asyncio.sleep(100)
+        if end == "end":
+            assert supervisor._entries["default/HTTPTrigger/a/hello"].failures == 0
+        else:
+            await until(lambda: len(starts) == 6)
+            assert starts[5] - starts[4] < 102
 
 
 async def test_a_source_that_is_not_watched_may_be_silent() -> None:
     world = World([], [], 0)
     clock = asyncio.get_running_loop().time
     supervisor = Supervisor(world.build, restarts=Restarts(stall_timeout=10.0), clock=clock)
-    running = asyncio.create_task(supervisor.run())
-    supervisor.want([subscription("a")])
-    await asyncio.sleep(1000)
-    ((_, progress),) = supervisor.progress()
-    assert (progress.restarts, progress.state) == (0, State.RUNNING)
-    supervisor.stop()
-    await running
+    async with at_work(supervisor):
+        supervisor.want([subscription("a")])
+        await asyncio.sleep(1000)
+        ((_, progress),) = supervisor.progress()
+        assert (progress.restarts, progress.state) == (0, State.RUNNING)
 
 
 async def test_the_reason_of_a_bug_in_a_worker_is_the_bug_itself() -> None:
@@ -252,10 +243,8 @@ async def test_the_reason_of_a_bug_in_a_worker_is_the_bug_itself() -> None:
     log = MemoryLog()
     log.append(event("1"))
     supervisor = Supervisor(lambda _: Route(MemorySource(log), MemorySink(behave)))
-    running = asyncio.create_task(supervisor.run())
-    supervisor.want([subscription("a")])
-    ((_, progress),) = supervisor.progress()
-    await until(lambda: progress.state is State.BACKING_OFF)
-    assert progress.reason == "dividing by the number of orders"
-    supervisor.stop()
-    await running
+    async with at_work(supervisor):
+        supervisor.want([subscription("a")])
+        ((_, progress),) = supervisor.progress()
+        await until(lambda: progress.state is State.BACKING_OFF)
+        assert progress.reason == "dividing by the number of orders"

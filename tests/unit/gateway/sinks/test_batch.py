@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -25,6 +24,7 @@ from gateway.sinks.memory import MemorySink
 from gateway.sources.memory import MemoryLog, MemorySource
 from gateway.stores.memory import MemoryLedger
 from tests.fakes.function_server import function_server
+from tests.support.background import at_work
 from tests.support.events import event, subscription
 from tests.support.gateways import DictSecrets
 from tests.support.waiting import until
@@ -72,13 +72,7 @@ class Bench:
         dispatcher = Dispatcher(
             one, Route(MemorySource(self.log), sink, self.dead), self.progress, Limits()
         )
-        running = asyncio.create_task(dispatcher.run())
-
-        async def stop() -> None:
-            dispatcher.stop()
-            await running
-
-        stack.push_async_callback(stop)
+        await stack.enter_async_context(at_work(dispatcher))
 
     async def until_settled(self, count: int) -> None:
         await until(lambda: self.log.committed[0] == count, timeout=10)
