@@ -233,7 +233,7 @@ async def test_a_failed_step_shows_the_last_lines_of_what_it_said(
         failed = await function_with(client, hello, "BuildFailed", "True")
     lines = condition(failed, "BuildFailed")["message"].splitlines()
     assert lines[0] == "step install failed (exit code 1):"
-    assert lines[1:] == [f"line {number}" for number in range(20, 30)]
+    assert lines[1:] == [f"line {number}" for number in range(10, 30)]
     assert condition(failed, "Ready")["reason"] == "BuildFailed"
     assert ("Warning", "BuildFailed") in await events_about(client, hello)
 
