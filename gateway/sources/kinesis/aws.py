@@ -103,9 +103,17 @@ def keys_from_secret(name: str, content: Mapping[str, bytes]) -> tuple[str, str,
 
 async def open_session(account: Account) -> AioSession:
     """Make a session whose files are read already: no client may block the loop with that."""
+    session = await asyncio.to_thread(_session)
+    if account.keys is None:
+        await _know_ourselves(session)
+    return session
+
+
+async def _know_ourselves(session: AioSession) -> None:
+    """Find credentials, which reads files; they renew themselves on whichever loop uses them."""
     try:
         async with asyncio.timeout(IDENTITY_TIMEOUT):
-            return await asyncio.to_thread(_session, account.keys is None)
+            await asyncio.to_thread(lambda: asyncio.run(_identify(session)))
     except TimeoutError as error:
         raise SourceUnavailable(
             f"looking for AWS credentials: nothing found within {IDENTITY_TIMEOUT:g} s"
@@ -116,15 +124,12 @@ async def close_session(_: AioSession) -> None:
     """Nothing to let go of: clients have the connections."""
 
 
-def _session(wants_identity: bool) -> AioSession:
+def _session() -> AioSession:
     session = AioSession()
     definitions = _definitions(session.get_config_variable("data_path"))
     session.register_component("data_loader", definitions)
     for service in ("kinesis", "dynamodb", "sts"):
         session.warm_up_loader_caches(service)
-    if wants_identity:
-        # Finding them reads files; what was found renews itself on whichever loop uses it.
-        asyncio.run(_identify(session))
     return session
 
 
@@ -175,8 +180,8 @@ def translated(error: Exception, doing: str) -> GatewayError:
     match error:
         case TimeoutError():
             return SourceUnavailable(f"{doing}: no answer in time")
-        case OSError() if not isinstance(error, botocore.exceptions.BotoCoreError):
-            # A time-out of the client is an OSError as well, and nobody's mistake.
+        case OSError() if error.filename is not None:
+            # Errors of the client and of connections are OSErrors as well, and nobody's mistake.
             return ConfigError(
                 f"{doing}: {error.strerror}: {error.filename}; correct AWS_WEB_IDENTITY_TOKEN_FILE"
             )
@@ -210,6 +215,11 @@ def _refusal(code: str, doing: str) -> GatewayError:
         return ConfigError(
             f"{doing}: access denied; allow DescribeStreamSummary, ListShards, GetShardIterator "
             "and GetRecords on the stream"
+        )
+    if code.startswith("KMS"):
+        return ConfigError(
+            f"{doing}: its key gives no access ({code}); enable that key, "
+            "and allow kms:Decrypt on it"
         )
     if code in _UNKNOWN_CALLER:
         return ConfigError(f"{doing}: AWS does not know the caller ({code}); correct the keys")
