@@ -332,6 +332,8 @@ async def test_a_stop_lets_calls_end_and_turns_new_ones_away() -> None:
         gate.gateway.stop()
         async with gate.client.get(gate.url) as late:
             assert late.status == 503
+        async with gate.client.get(f"{gate.admin}/readyz") as asked:
+            assert (asked.status, await asked.text()) == (503, "not ready")
         go_on.set()
         async with await first as answer:
             assert await answer.text() == "finished"
