@@ -36,6 +36,7 @@ REQUEST = (
     b'event-namespace: bench\r\ncontent-length: 14\r\n\r\n{"order": "1"}'
 )
 ONCE = "HTTP/1.1\r\nhost: function\r\nconnection: close\r\n\r\n"
+CLOSES = re.compile(rb"(?i)\r\nconnection: *close")
 LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 STARTS = 10
 DEADLINE = 10.0
@@ -48,37 +49,15 @@ class LoadFailed(Exception):
     """Not all requests were answered with 200 in time."""
 
 
-class Load:
-    """Requests that connections share until all are answered."""
-
-    def __init__(self, request: bytes, count: int) -> None:
-        self.request = request
-        self.finished = asyncio.get_running_loop().create_future()
-        self._unsent = count
-        self._unanswered = count
-
-    def sends(self) -> bool:
-        """Whether there is one more to send, which is sent now."""
-        self._unsent -= 1
-        return self._unsent >= 0
-
-    def answered(self, head: bytes) -> None:
-        """Note an answer by its head; any that is not 200 ends the load."""
-        self._unanswered -= 1
-        if self.finished.done():
-            return
-        if not head.startswith(b"HTTP/1.1 200 "):
-            status = head.partition(b"\r\n")[0].decode("latin-1")
-            self.finished.set_exception(LoadFailed(f"an answer is {status}"))
-        elif not self._unanswered:
-            self.finished.set_result(None)
-
-
 class Client(asyncio.Protocol):
-    """One connection, which sends the next request when the answer is there."""
+    """Sends the next request when the answer is there, until the shared count is used up or the
+    server wants no more. Then it has `ended`.
+    """
 
-    def __init__(self, load: Load) -> None:
-        self._load = load
+    def __init__(self, request: bytes, left: list[int]) -> None:
+        self.ended = asyncio.get_running_loop().create_future()
+        self._request = request
+        self._left = left
         self._answer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -89,30 +68,52 @@ class Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._answer += data
         head, end, body = self._answer.partition(b"\r\n\r\n")
-        if end and len(body) >= int(LENGTH.findall(head)[0]):
-            self._answer = b""
-            self._load.answered(head)
+        if not end or len(body) < int(LENGTH.findall(head)[0]):
+            return
+        self._answer = b""
+        if not head.startswith(b"HTTP/1.1 200 "):
+            self.ended.set_exception(LoadFailed(f"an answer is {head[:40]!r}"))
+        elif CLOSES.search(head):
+            self.ended.set_result(None)
+        else:
             self._next()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.ended.done():
+            self.ended.set_exception(LoadFailed("a connection ended before its answer"))
+
     def _next(self) -> None:
-        if self._load.sends():
-            self._transport.write(self._load.request)
+        if self._left[0] > 0:
+            self._left[0] -= 1
+            self._transport.write(self._request)
         else:
-            self._transport.close()
+            self.ended.set_result(None)
+
+
+async def connected(port: int, request: bytes, left: list[int]) -> None:
+    """Keep one connection as long as there are requests to send."""
+    connect = asyncio.get_running_loop().create_connection
+    while left[0] > 0:
+        transport, client = await connect(lambda: Client(request, left), "127.0.0.1", port)
+        try:
+            await client.ended
+        finally:
+            transport.close()
 
 
 async def load(port: int, connections: int, requests: int, target: str = "/") -> float:
     """Seconds until so many requests are answered; raises LoadFailed."""
-    shared = Load(REQUEST.replace(b"/", target.encode(), 1), requests)
-    connect = asyncio.get_running_loop().create_connection
+    request = REQUEST.replace(b"/", target.encode(), 1)
+    left = [requests]
     started = time.perf_counter()
-    for _ in range(connections):
-        await connect(lambda: Client(shared), "127.0.0.1", port)
     try:
-        async with asyncio.timeout(LOAD_DEADLINE):
-            await shared.finished
-    except TimeoutError:
+        async with asyncio.timeout(LOAD_DEADLINE), asyncio.TaskGroup() as group:
+            for _ in range(connections):
+                group.create_task(connected(port, request, left))
+    except* TimeoutError:
         raise LoadFailed(f"not all is answered in {LOAD_DEADLINE:.0f} s") from None
+    except* (LoadFailed, OSError) as failures:
+        raise LoadFailed(str(failures.exceptions[0])) from None
     return time.perf_counter() - started
 
 
