@@ -21,7 +21,7 @@ the two differ.
 Results go to stdout and messages to stderr. `--output json` and `--output yaml` are for programs.
 The exit codes are 0 done, 1 it failed, 2 wrong usage or input, 3 nothing answers, 130 aborted.
 Colour is used on a terminal only. `tidegate completion SHELL` prints the completion script of a
-shell.
+shell, which completes verbs, options and the names of functions.
 
 | verb | what it does |
 |---|---|

@@ -8,6 +8,7 @@ import typer
 
 from tidegate.cli.autoscale.scaling import Bounds, Metric, autoscaler, paired, rows
 from tidegate.cli.flags import ListOutputOption, WhereFlags, grouped
+from tidegate.cli.functions.flags import NameArgument
 from tidegate.cli.output import Format, document, say, table, write
 
 COLUMNS = (
@@ -22,8 +23,6 @@ COLUMNS = (
 SUMMARY = "Scale functions by what they are asked to do."
 
 app = typer.Typer(no_args_is_help=True, help=SUMMARY)
-
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the function.")]
 
 
 @app.callback()

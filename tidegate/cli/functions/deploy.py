@@ -8,7 +8,13 @@ import typer
 
 from tidegate.cli.errors import CommandError, ExitCode
 from tidegate.cli.flags import Document, DryRunFlags, WhereFlags, grouped
-from tidegate.cli.functions.flags import CodeFlags, NameArgument, PodFlags, WaitFlags
+from tidegate.cli.functions.flags import (
+    CodeFlags,
+    NameArgument,
+    NewNameArgument,
+    PodFlags,
+    WaitFlags,
+)
 from tidegate.cli.output import Format, document, write
 
 if TYPE_CHECKING:
@@ -16,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def _deploy(
-    name: NameArgument,
+    name: NewNameArgument,
     code: CodeFlags,
     pod: PodFlags,
     wait: WaitFlags,

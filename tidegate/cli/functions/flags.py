@@ -8,7 +8,13 @@ from typing import Annotated
 
 import typer
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the function.")]
+from tidegate.cli.place.completing import function_names
+
+NewNameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the function.")]
+NameArgument = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="Name of the function.", autocompletion=function_names),
+]
 
 
 class PullPolicy(StrEnum):

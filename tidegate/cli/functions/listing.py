@@ -8,6 +8,7 @@ import typer
 
 from tidegate.cli.flags import ListOutputOption, WhereFlags, grouped
 from tidegate.cli.output import Format, document, listing, write
+from tidegate.cli.place.completing import function_names
 
 if TYPE_CHECKING:
     from tidegate.cli.place.place import Place
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 def _list_functions(
     where: WhereFlags,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these functions.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...", help="Only these functions.", autocompletion=function_names
+        ),
     ] = None,
     every: Annotated[
         bool, typer.Option("--all-namespaces", "-A", help="The functions of every namespace.")

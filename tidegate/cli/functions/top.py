@@ -9,6 +9,7 @@ import typer
 
 from tidegate.cli.flags import ListOutputOption, WhereFlags, grouped
 from tidegate.cli.output import Format, listing, write
+from tidegate.cli.place.completing import function_names
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,7 +29,14 @@ _CLEAR = "\x1b[H\x1b[2J"
 def _top(
     where: WhereFlags,
     function: Annotated[
-        str, typer.Option("--function", "-f", metavar="NAME", help="Only this function.")
+        str,
+        typer.Option(
+            "--function",
+            "-f",
+            metavar="NAME",
+            help="Only this function.",
+            autocompletion=function_names,
+        ),
     ] = "",
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Show it anew every two seconds.")

@@ -10,6 +10,7 @@ import typer
 from tidegate.cli.errors import CommandError, ExitCode
 from tidegate.cli.flags import ListOutputOption, WhereFlags, grouped
 from tidegate.cli.output import Format, write
+from tidegate.cli.place.completing import function_names
 from tidegate.cli.triggers.describe import KindOption
 
 if TYPE_CHECKING:
@@ -50,7 +51,11 @@ class DeliveryFlags:
 
     target: Annotated[
         str,
-        typer.Option(metavar="FUNCTION", help="Who gets them. Default the trigger's functions."),
+        typer.Option(
+            metavar="FUNCTION",
+            help="Who gets them. Default the trigger's functions.",
+            autocompletion=function_names,
+        ),
     ] = ""
     rate: Annotated[
         float, typer.Option(min=0, metavar="N", help="Events a second at most; 0 for no bound.")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Protocol
 import typer
 
 from tidegate.cli.flags import named
+from tidegate.cli.place.completing import function_names
 from tidegate.cli.triggers.payload import payload_from
 from tidegate.cli.triggers.selectors import selector_from
 
@@ -39,7 +40,13 @@ class Position(StrEnum):
 
 
 FunctionNameOption = Annotated[
-    str | None, typer.Option("--function-name", metavar="NAME", help="The function it calls.")
+    str | None,
+    typer.Option(
+        "--function-name",
+        metavar="NAME",
+        help="The function it calls.",
+        autocompletion=function_names,
+    ),
 ]
 SelectorOption = Annotated[
     str | None,
@@ -106,7 +113,13 @@ class CronJobFlags:
 
     function_name: Annotated[
         str | None,
-        typer.Option("--function", "--function-name", metavar="NAME", help="What it calls."),
+        typer.Option(
+            "--function",
+            "--function-name",
+            metavar="NAME",
+            help="What it calls.",
+            autocompletion=function_names,
+        ),
     ] = None
     schedule: Annotated[
         str | None, typer.Option(metavar="EXPR", help="As '*/5 * * * *', @daily or '@every 90s'.")
