@@ -18,6 +18,7 @@ from tests.fakes.kube_cluster import new_namespace
 from tests.fakes.kube_server import KubeServer
 from tests.fakes.ports import free_port
 from tests.kube.accounts import token_of
+from tests.support.ended import killed_at_last
 from tidegate.cli.cluster.bundle import Variant, bundle
 from tidegate.cli.cluster.install import install
 from tidegate.cli.cluster.kustomize import Object
@@ -76,12 +77,8 @@ async def _running(
     process = await asyncio.create_subprocess_exec(
         COMMAND, *args, "--kubeconfig", str(kubeconfig), *ports, env={**os.environ, **pod}
     )
-    try:
+    async with killed_at_last(process):
         yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 async def _until_ready(url: str, process: asyncio.subprocess.Process) -> None:

@@ -20,6 +20,7 @@ from tests.fakes.ports import free_port
 from tests.support.controller_process import kubeconfig_of
 from tests.support.controllers import PATIENCE, eventually, function_object, function_with
 from tests.support.definitions import KINDS
+from tests.support.ended import killed_at_last
 from tidegate.kube.client import KubeClient, connected
 from tidegate.kube.objects import ObjectKey
 from tidegate.kube.resources import DEPLOYMENTS, LEASES
@@ -45,12 +46,8 @@ async def _controller(kubeconfig: Path, *options: str) -> AsyncIterator[asyncio.
     process = await asyncio.create_subprocess_exec(
         command, "controller", "--kubeconfig", kubeconfig, "--host", "127.0.0.1", *options
     )
-    try:
+    async with killed_at_last(process):
         yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 async def _answer(url: str, wanted: int = 0) -> tuple[int, str]:

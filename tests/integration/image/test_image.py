@@ -13,6 +13,7 @@ import pytest
 from gateway.settings import AdminSettings
 from tests.integration.image.steps import Machine
 from tests.integration.up.running import Up
+from tests.support.ended import killed_at_last
 from tests.unit.compose.files import ROOT, dockerfile
 from tidegate import __version__
 
@@ -78,17 +79,13 @@ async def test_an_example_runs_from_it_and_writes_its_state_only(
     ports = ("--port", "0", "--admin-port", "0")
     process = await started(installation, tmp_path, "tidegate", "up", "hello", *ports)
     up = Up(tmp_path, process)
-    try:
+    async with killed_at_last(process):
         await up.says("default/hello: takes calls")
         assert await greeted(up) == "Hello, Ada!"
         assert await health(installation, up) == 0
         assert await up.stop() == 0, up.log
         assert "; drift 0" in up.log
         assert await health(installation, up) != 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
     assert (written(installation), written(tmp_path / "hello")) == before
 
 

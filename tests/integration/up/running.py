@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.support.ended import ended
+from tests.support.ended import ended, killed_at_last
 
 PATIENCE = 40.0
 PROGRAM = (sys.executable, "-c", "import sys; from tidegate.cli import main; sys.exit(main())")
@@ -151,16 +151,12 @@ async def running(
     """Run `tidegate up` in `folder`; at the end it must stop in order and its books balance."""
     process = await start(folder, *arguments, paths=paths)
     up = Up(folder, process)
-    try:
+    async with killed_at_last(process):
         await up.until(lambda: up.pid == process.pid)
         yield up
         if process.returncode is None:
             assert await up.stop() == 0, up.log
             assert "; drift 0" in up.log
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 async def start(

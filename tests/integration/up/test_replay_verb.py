@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.integration.up.manifests import function, stream
 from tests.integration.up.running import PATIENCE, PROGRAM, environment, running
+from tests.support.ended import killed_at_last
 
 
 async def test_ctrl_c_ends_the_replay_and_nothing_else(tmp_path: Path) -> None:
@@ -24,17 +25,13 @@ async def test_ctrl_c_ends_the_replay_and_nothing_else(tmp_path: Path) -> None:
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert process.stderr is not None
-        try:
+        async with killed_at_last(process):
             async with asyncio.timeout(PATIENCE):
                 while b"1 delivered" not in await process.stderr.readline():
                     pass
             process.send_signal(signal.SIGINT)
             async with asyncio.timeout(PATIENCE):
                 out, err = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
         assert (process.returncode, out) == (130, b"")
         assert b"Traceback" not in err
         await up.says("was cut off with 1 read, 1 delivered")
