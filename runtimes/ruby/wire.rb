@@ -107,7 +107,7 @@ module Tidegate
         end
 
         lower = {}
-        lines.scan(KNOWN_HEADER) { |name, value| keep(lower, name.downcase, value.strip) }
+        lines.scan(KNOWN_HEADER).each { |name, value| keep(lower, name.downcase, value.strip) }
         lower
       end
 
