@@ -99,7 +99,9 @@ def theirs(words: Words, function: str) -> Iterator[Server]:
                 raise NotToBeHad("its server ends at once")
             yield process.pid, int(said)
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            # Of all groups: php-fpm makes one of its own.
+            for group in {os.getpgid(one) for one in processes(process.pid)}:
+                os.killpg(group, signal.SIGKILL)
 
 
 def beside(lane: Lane) -> Iterator[Contender]:
@@ -238,4 +240,5 @@ def main(languages: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # with it go the servers
     main(sys.argv[1:])
