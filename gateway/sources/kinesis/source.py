@@ -115,7 +115,9 @@ class KinesisSource:
             keeping.cancel()
             await asyncio.wait({keeping})
             if not keeping.cancelled() and (error := keeping.exception()) is not None:
-                logger.warning("%s: leases were not kept to the end: %s", self._name, error)
+                defect = None if isinstance(error, SourceUnavailable) else error
+                message = "%s: leases were not kept to the end: %s"
+                logger.warning(message, self._name, error, exc_info=defect)
             await self._farewell()
         for reader in self._readers.values():
             reader.revoke()

@@ -1,4 +1,4 @@
-"""A source is told to stop while its replica takes a lease, which no reader has yet."""
+"""A source that stops keeps its leases until it closes, whatever was going on with them."""
 
 from __future__ import annotations
 
@@ -64,3 +64,34 @@ async def test_a_source_that_stops_as_it_takes_a_lease_keeps_it_until_it_closes(
     assert not caplog.records
     async with reading(stream.source(leases, UNHURRIED), heir):
         await heir.until(20)  # at once: the lease was given back
+
+
+class Defective(MemoryLeases):
+    """Leases that are written until the test wants that to fail as no store should."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.breaks, self.broke = False, asyncio.Event()
+
+    async def replace(self, group: str, changes: Sequence[Change]) -> list[bool]:
+        if self.breaks:
+            self.breaks = False
+            self.broke.set()
+            raise AssertionError("a defect")
+        return await super().replace(group, changes)
+
+
+async def test_a_defect_in_keeping_leases_is_shown_with_the_place_where_it_is(
+    stream: StreamOfTests, load: Load, caplog: pytest.LogCaptureFixture
+) -> None:
+    leases, intake = Defective(), SettlingIntake()
+    await load.publish(1)
+    async with reading(stream.source(leases), intake) as one:
+        await intake.until(20)
+        await one.stop_reading()
+        leases.breaks = True
+        async with asyncio.timeout(30):
+            await leases.broke.wait()
+    (told,) = caplog.records
+    assert told.getMessage().endswith("leases were not kept to the end: a defect")
+    assert told.exc_info is not None
