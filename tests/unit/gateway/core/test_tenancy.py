@@ -336,28 +336,28 @@ def test_a_newcomer_waits_until_the_former_owner_has_finished(time: Time) -> Non
     assert second.positions == {stopped: 1}
 
 
-def test_a_lease_is_handed_over_though_its_new_owner_renews_at_the_same_pace(time: Time) -> None:
+def leaving(time: Time) -> tuple[Worker, Worker, str]:
+    """Return two replicas, and the key of a lease that the first shall hand over to the second."""
     first, second = workers(time, 2, ROWS[:2])
     first.attend()
     second.attend()
     first.work()
     first.attend()
-    (leaving,) = first.tenancy.leaving()
+    (row,) = first.tenancy.leaving()
     second.attend()  # a sign of life since the first one has read the lease
-    assert done(first.tenancy.hand_over(leaving.key, "1"))
+    return first, second, row.key
+
+
+def test_a_lease_is_handed_over_though_its_new_owner_renews_at_the_same_pace(time: Time) -> None:
+    first, _, key = leaving(time)
+    assert done(first.tenancy.hand_over(key, "1"))
 
 
 def test_a_replica_that_goes_hands_over_though_the_new_owner_has_renewed(time: Time) -> None:
-    first, second = workers(time, 2, ROWS[:2])
-    first.attend()
+    first, second, key = leaving(time)
+    done(first.tenancy.leave({key: "1"}))
     second.attend()
-    first.work()
-    first.attend()
-    (leaving,) = first.tenancy.leaving()
-    second.attend()  # a sign of life since the first one has read the lease
-    done(first.tenancy.leave({leaving.key: "1"}))
-    second.attend()
-    assert second.positions[leaving.key] == 1
+    assert second.positions[key] == 1
 
 
 def test_a_replica_that_goes_hands_over_what_was_taken_since_it_looked(time: Time) -> None:
