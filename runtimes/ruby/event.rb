@@ -17,8 +17,8 @@ module Tidegate
     class << self
       # The event of one request; raises BadData.
       def from_request(method, target, lines, body, peer)
-        headers = Headers.parse(lines)
-        lower = headers.to_h { |name, value| [name.downcase, value] }
+        lower = {}
+        Headers.each_in(lines) { |name, value| lower[name.downcase] = value }
         attributes = cloudevent(lower) if lower.key?("ce-id")
         {
           data: parse(lower["content-type"] || "", body),
@@ -28,7 +28,7 @@ module Tidegate
           "event-namespace": lower["event-namespace"],
           cloudevent: attributes,
           extensions: {
-            request: Request.new(method, target, headers, body, peer),
+            request: Request.new(method, target, lines, body, peer),
             response: Response.new
           }
         }

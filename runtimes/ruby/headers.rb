@@ -7,14 +7,19 @@ module Tidegate
   class Headers
     include Enumerable
 
-    # Those of a request's head, each line after a line end.
-    def self.parse(lines)
+    # Yield the names and values of a head's lines, each after a line end.
+    def self.each_in(lines)
       whole = lines.dup.force_encoding(Encoding::UTF_8)
       lines = whole if whole.valid_encoding? # else each value is looked at by itself
-      lines.split("\r\n").drop(1).each_with_object(new) do |line, headers|
+      lines.split("\r\n").drop(1).each do |line|
         name, _, value = line.partition(":")
-        headers.add(name, Text.of(value.strip))
+        yield name, Text.of(value.strip)
       end
+    end
+
+    # Those of a request's head.
+    def self.parse(lines)
+      new.tap { |headers| each_in(lines) { |name, value| headers.add(name, value) } }
     end
 
     def initialize(pairs = [])

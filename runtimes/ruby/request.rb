@@ -41,11 +41,11 @@ module Tidegate
 
   # The request as it came. Its names are those of the contract, and those of Sinatra's request.
   class Request
-    attr_reader :method, :path, :fullpath, :query_string, :headers, :body, :remote_addr
+    attr_reader :method, :path, :fullpath, :query_string, :body, :remote_addr
 
-    def initialize(method, target, headers, body, peer)
+    def initialize(method, target, lines, body, peer)
       @method = method.force_encoding(Encoding::UTF_8)
-      @headers = headers
+      @lines = lines
       @body = Body.new(body)
       @remote_addr = peer
       @fullpath = Text.of(target)
@@ -57,6 +57,11 @@ module Tidegate
     alias request_method method
     alias path_info path
     alias ip remote_addr
+
+    # Most functions look at none.
+    def headers
+      @headers ||= Headers.parse(@lines)
+    end
 
     # The arguments in the URL.
     def query
