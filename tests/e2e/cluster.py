@@ -100,6 +100,12 @@ class Cluster:
         """Apply objects in the namespace of the functions."""
         self.kubectl("apply", "--filename", "-", stdin=yaml.safe_dump_all(objects))
 
+    def configure(self, key: str, text: str | None) -> None:
+        """Write one key of the controller's configuration; None takes it away."""
+        change = json.dumps({"data": {key: text}})
+        words = ("patch", "configmap", "kubeless-config", "--type", "merge", "--patch", change)
+        self.kubectl(*words, namespace=HOME)
+
     def wait(self, what: str, condition: str, namespace: str = "") -> None:
         """Wait until an object has a condition."""
         limit = f"--timeout={PATIENCE:.0f}s"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 
@@ -22,7 +21,7 @@ def cluster() -> Iterator[Cluster]:
     made = Cluster(images, "tidegate-e2e")
     made.tidegate("install", "--overlay", "dev", "--image", images.tidegate, "--force")
     if images.provision:
-        _configure(made, images.provision)
+        made.configure("provision-image", images.provision)
     for component in ("controller", "gateway"):
         made.wait(f"deployment/tidegate-{component}", "Available", HOME)
     made.kubectl("create", "namespace", made.namespace)
@@ -33,9 +32,3 @@ def cluster() -> Iterator[Cluster]:
         yield made
     finally:
         made.kubectl("delete", "namespace", made.namespace)
-
-
-def _configure(cluster: Cluster, image: str) -> None:
-    change = json.dumps({"data": {"provision-image": image}})
-    words = ("patch", "configmap", "kubeless-config", "--type", "merge", "--patch", change)
-    cluster.kubectl(*words, namespace=HOME)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import io
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.e2e.cluster import Images, Object
+from tests.fakes import packages
 
 _HARMLESS = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 _NOBODY = {
@@ -99,25 +98,4 @@ def server(
 
 def zipped(files: Mapping[str, bytes | str]) -> str:
     """Return an archive as text in base64."""
-    return base64.b64encode(_archive(files)).decode()
-
-
-def wheel(module: str, code: str) -> bytes:
-    """Return a package of one module that pip installs without asking anybody."""
-    about = f"{module}-1.dist-info"
-    return _archive(
-        {
-            f"{module}.py": code,
-            f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {module}\nVersion: 1\n",
-            f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-            f"{about}/RECORD": "",
-        }
-    )
-
-
-def _archive(files: Mapping[str, bytes | str]) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return made.getvalue()
+    return base64.b64encode(packages.zipped(files)).decode()

@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from tests.e2e.callers import Calls, callers
-from tests.e2e.cluster import HOME, Cluster, Object, eventually, post
-from tests.e2e.objects import function, trigger, wheel, zipped
+from tests.e2e.cluster import HOME, Cluster, Object, eventually
+from tests.e2e.front import says
+from tests.e2e.objects import function, trigger, zipped
+from tests.fakes.packages import wheel
 
 CODE = """\
 def run(event, context):
@@ -20,23 +22,11 @@ def run(event, context):
 pytestmark = pytest.mark.timeout(1800)
 
 
-def _answers(cluster: Cluster, one: Object, answer: str) -> None:
-    """Check what a function of its own path says, through the gateway."""
-    name = one["metadata"]["name"]
-    cluster.apply(one, trigger("HTTPTrigger", name, function_name=name, path=f"/{name}"))
-    cluster.wait(f"function/{name}", "Ready")
-    with cluster.front(HOME) as front:
-        eventually(
-            lambda: post(f"{front}/{name}", b"", "text/plain") == (200, answer),
-            f"{name} does not say {answer}",
-        )
-
-
 def test_code_of_an_archive_is_unpacked(cluster: Cluster) -> None:
     files = {"packed.py": "import greeting\n" + CODE.format(answer="greeting.TEXT")}
     archive = zipped({**files, "greeting.py": "TEXT = 'unpacked'\n"})
     spec = {"function-content-type": "base64+zip"}
-    _answers(cluster, function(cluster.images, "packed", archive, **spec), "unpacked")
+    says(cluster, function(cluster.images, "packed", archive, **spec), "unpacked")
 
 
 def test_code_is_fetched_and_its_checksum_holds(cluster: Cluster) -> None:
@@ -49,7 +39,7 @@ def test_code_is_fetched_and_its_checksum_holds(cluster: Cluster) -> None:
         "checksum": f"sha256:{hashlib.sha256(code.encode()).hexdigest()}",
     }
     url = f"http://origin.{cluster.namespace}.svc:8080/fetched.py"
-    _answers(cluster, function(cluster.images, "fetched", url, **spec), "fetched")
+    says(cluster, function(cluster.images, "fetched", url, **spec), "fetched")
 
 
 def test_dependencies_of_an_archive_are_installed(cluster: Cluster) -> None:
@@ -62,7 +52,7 @@ def test_dependencies_of_an_archive_are_installed(cluster: Cluster) -> None:
         }
     )
     spec = {"function-content-type": "base64+zip+deps"}
-    _answers(cluster, function(cluster.images, "needy", archive, **spec), "installed")
+    says(cluster, function(cluster.images, "needy", archive, **spec), "installed")
 
 
 def test_a_failed_installation_tells_its_last_lines(cluster: Cluster) -> None:

@@ -39,6 +39,16 @@ def python_package(*requirements: str) -> Path:
 
 
 @cache
+def maven_repository(pom: str) -> Path:
+    """Return a folder of all that Maven fetches to compile what `pom` describes."""
+    if shutil.which("mvn") is None:
+        raise NotToBeHad("Maven is not installed")
+    command = ["mvn", "--batch-mode", "--quiet", "-Dmaven.repo.local=repository"]
+    goals = ["process-classes", "dependency:copy-dependencies"]
+    return installed("maven", {"pom.xml": pom}, [[*command, *goals]]) / "repository"
+
+
+@cache
 def debian_packages(*names: str) -> Path:
     """Return a folder into which these packages of Debian alone are unpacked, as into a root."""
     commands = [

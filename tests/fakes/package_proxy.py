@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,10 +20,14 @@ USER = "reader"
 PASSWORD = "sesame"
 GEMS = "gems.example.test"
 COMPOSER = "packages.example.test"
+WORDS = {"1.0.0": "good morning", "1.1.0": "good evening"}
+"""What the versions of a package say; there is only the first where no more are asked for."""
+
+FIRST = ("1.0.0",)
 _AUTHORIZATION = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 _GEMSPEC = """Gem::Specification.new do |spec|
   spec.name = "greeting"
-  spec.version = "1.0.0"
+  spec.version = "{version}"
   spec.summary = "A word"
   spec.authors = ["Somebody"]
   spec.license = "Apache-2.0"
@@ -64,41 +68,58 @@ class PackageProxy:
         return web.Response(body=body) if body is not None else web.Response(status=404)
 
 
-async def gems(folder: Path) -> Pages:
+async def gems(folder: Path, versions: Sequence[str] = FIRST) -> Pages:
     """Return a registry of one gem, greeting, in the form of a compact index."""
+    built = {version: await _gem(folder / version, version) for version in versions}
+    sums = (f"{v} |checksum:{hashlib.sha256(gem).hexdigest()}\n" for v, gem in built.items())
+    info = ("---\n" + "".join(sums)).encode()
+    listed = f"greeting {','.join(built)} {hashlib.md5(info).hexdigest()}\n"
+    return {
+        "/versions": f"created_at: 2020-01-01T00:00:00Z\n---\n{listed}".encode(),
+        "/info/greeting": info,
+        **{f"/gems/greeting-{version}.gem": gem for version, gem in built.items()},
+    }
+
+
+async def _gem(folder: Path, version: str) -> bytes:
     (folder / "lib").mkdir(parents=True)
-    (folder / "lib" / "greeting.rb").write_text('GREETING = "good morning"\n')
-    (folder / "greeting.gemspec").write_text(_GEMSPEC)
+    (folder / "lib" / "greeting.rb").write_text(f'GREETING = "{WORDS[version]}"\n')
+    (folder / "greeting.gemspec").write_text(_GEMSPEC.format(version=version))
     process = await asyncio.create_subprocess_exec(
         "gem", "build", "--quiet", "greeting.gemspec", cwd=folder, stdout=asyncio.subprocess.DEVNULL
     )
     async with asyncio.timeout(60):
         assert await process.wait() == 0
-    gem = (folder / "greeting-1.0.0.gem").read_bytes()
-    info = f"---\n1.0.0 |checksum:{hashlib.sha256(gem).hexdigest()}\n".encode()
-    listed = f"greeting 1.0.0 {hashlib.md5(info).hexdigest()}\n"
+    return (folder / f"greeting-{version}.gem").read_bytes()
+
+
+def composer_packages(versions: Sequence[str] = FIRST) -> Pages:
+    """Return a repository of one package, example/greeting."""
+    archives = {version: _composer_archive(version) for version in versions}
+    about = {version: composer_package(version) for version in versions}
     return {
-        "/versions": f"created_at: 2020-01-01T00:00:00Z\n---\n{listed}".encode(),
-        "/info/greeting": info,
-        "/gems/greeting-1.0.0.gem": gem,
+        "/packages.json": json.dumps({"packages": {"example/greeting": about}}).encode(),
+        **{f"/greeting-{version}.tar": archive for version, archive in archives.items()},
     }
 
 
-def composer_packages() -> Pages:
-    """Return a repository of one package, example/greeting."""
-    archive = _archive("greeting-1.0.0/greeting.php", b"<?php const GREETING = 'good morning';\n")
-    package = {
+def composer_package(version: str) -> dict[str, object]:
+    """Return what a repository and a lock file say of a version."""
+    return {
         "name": "example/greeting",
-        "version": "1.0.0",
+        "version": version,
         "dist": {
             "type": "tar",
-            "url": f"http://{COMPOSER}/greeting-1.0.0.tar",
-            "shasum": hashlib.sha1(archive).hexdigest(),
+            "url": f"http://{COMPOSER}/greeting-{version}.tar",
+            "shasum": hashlib.sha1(_composer_archive(version)).hexdigest(),
         },
         "autoload": {"files": ["greeting.php"]},
     }
-    packages = {"packages": {"example/greeting": {"1.0.0": package}}}
-    return {"/packages.json": json.dumps(packages).encode(), "/greeting-1.0.0.tar": archive}
+
+
+def _composer_archive(version: str) -> bytes:
+    code = f"<?php const GREETING = '{WORDS[version]}';\n"
+    return _archive(f"greeting-{version}/greeting.php", code.encode())
 
 
 def _archive(name: str, content: bytes) -> bytes:

