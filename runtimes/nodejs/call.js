@@ -47,7 +47,7 @@ class Call {
   #wake = null;
   #source = null;
 
-  /** `shared` has run(event, context), settings, context and worker. */
+  /** `shared` has run(event, context), settings and worker. */
   constructor(id, shared, deadline) {
     this.id = id;
     this.#shared = shared;
@@ -98,10 +98,10 @@ class Call {
   }
 
   #run() {
-    const { context, run } = this.#shared;
+    const { run, settings } = this.#shared;
     let result;
     try {
-      result = run(this.#event, new Context(context, this.#deadline, () => this.#signal()));
+      result = run(this.#event, new Context(settings, this.#deadline, () => this.#signal()));
     } catch (error) {
       this.#raised(error);
       return;
@@ -156,15 +156,18 @@ class Call {
 
   #reply({ status, headers, body, stream }) {
     this.answered = true;
-    if (stream) void this.#send([status, headers, null], stream);
-    else if (body.length > WHOLE_LIMIT) void this.#send([status, headers, body.length], one(body));
-    else this.#last([kinds.ANSWER, this.id, status, headers, false], body);
+    const length = stream ? '' : body.length;
+    if (stream || length > WHOLE_LIMIT) {
+      void this.#send([status, length, ...headers], stream ?? one(body));
+    } else {
+      this.#last(kinds.ANSWER, [status, '', ...headers], body);
+    }
   }
 
   /** An answer of the server's own. */
   #say(status, text, failed) {
     this.answered = true;
-    this.#last([kinds.ANSWER, this.id, status, TEXT, failed], Buffer.from(text));
+    this.#last(kinds.ANSWER, [status, failed ? '1' : '', ...TEXT], Buffer.from(text));
   }
 
   /** An answer in parts; its head once the first part is there. */
@@ -175,7 +178,7 @@ class Call {
       if (started) return;
       started = true;
       this.heardOf = true;
-      this.#shared.worker.send([kinds.HEAD, this.id, ...head]);
+      this.#shared.worker.send(kinds.HEAD, this.id, head);
     };
     this.#source = source;
     try {
@@ -185,10 +188,10 @@ class Call {
         await this.#sendChunks(bytes);
       }
       start();
-      this.#last([kinds.END, this.id, false]);
+      this.#last(kinds.END, ['']);
     } catch (error) {
       if (!this.#cancelled) this.#tell(error);
-      if (started) this.#last([kinds.END, this.id, true]);
+      if (started) this.#last(kinds.END, ['1']);
       else this.#say(500, FAILURE, true);
       this.#close(parts);
     }
@@ -213,14 +216,14 @@ class Call {
       if (this.#cancelled) throw new Error('nobody waits for the answer any more');
       this.#credit -= 1;
       const chunk = bytes.subarray(at, at + CHUNK_SIZE);
-      this.#shared.worker.sendNow([kinds.CHUNK, this.id], chunk);
+      this.#shared.worker.sendNow(kinds.CHUNK, this.id, [], chunk);
     }
   }
 
-  #last(message, bytes) {
+  #last(kind, fields, bytes) {
     this.heardOf = true;
     this.#shared.worker.ended(this);
-    this.#shared.worker.send(message, bytes);
+    this.#shared.worker.send(kind, this.id, fields, bytes);
   }
 
   #tell(error) {

@@ -110,7 +110,10 @@ class Connections {
     const line = this.#lines.get(socket);
     if (line === undefined) return;
     const exchange = new Exchange(this.#service, req, res);
-    res.once('close', () => this.#advance(socket, line));
+    res.on('close', () => {
+      exchange.closed();
+      this.#advance(socket, line);
+    });
     if (line.current === null) {
       line.current = exchange;
       exchange.begin();

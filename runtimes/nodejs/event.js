@@ -12,26 +12,29 @@ class BadData extends Error {}
 
 /** What an event hands over beside its data; made when it is asked for, since few functions do. */
 class Extensions {
-  #made = {};
-  #make;
+  #request = null;
+  #response = null;
+  #made;
 
-  constructor(request, response) {
-    this.#make = { request, response };
+  /** Of `made` come sent, data and headers of the request, and begin of the response. */
+  constructor(made) {
+    this.#made = made;
   }
 
   get request() {
-    this.#made.request ??= this.#make.request();
-    return this.#made.request;
+    const { sent, data, headers } = this.#made;
+    this.#request ??= new Request(sent, data, headers);
+    return this.#request;
   }
 
   get response() {
-    this.#made.response ??= this.#make.response();
-    return this.#made.response;
+    this.#response ??= new Response(this.#made.begin);
+    return this.#response;
   }
 
   /** The response, if the function has ever asked for it. */
   static responseOf(extensions) {
-    return extensions.#made.response ?? null;
+    return extensions.#response;
   }
 }
 
@@ -53,18 +56,15 @@ function eventFromRequest(sent, begin, kubeless) {
     'event-time': headers['event-time'] ?? attributes?.time ?? null,
     'event-namespace': headers['event-namespace'] ?? null,
     cloudevent: attributes,
-    extensions: new Extensions(
-      () => new Request(sent, data, headers),
-      () => new Response(begin),
-    ),
+    extensions: new Extensions({ sent, data, headers, begin }),
   };
 }
 
 /** CloudEvents attributes of binary mode, percent-decoded. */
 function cloudEventAttributes(headers) {
   const attributes = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith('ce-')) attributes[name.slice(3)] = percentDecoded(value);
+  for (const name of Object.keys(headers)) {
+    if (name.startsWith('ce-')) attributes[name.slice(3)] = percentDecoded(headers[name]);
   }
   if ('content-type' in headers) attributes.datacontenttype = headers['content-type'];
   return attributes;
@@ -97,24 +97,17 @@ function isJson(contentType) {
   return type === 'application/json' || type.endsWith('+json');
 }
 
-/** What is the same for every call of a function. */
-function contextOf(settings) {
-  return {
-    'function-name': settings.handler,
-    timeout: settings.timeout,
-    runtime: settings.runtime,
-    'memory-limit': settings.memoryLimit,
-    name: settings.name,
-    namespace: settings.namespace,
-  };
-}
-
 /** The context of one call. */
 class Context {
   #signal;
 
-  constructor(common, deadline, signal) {
-    Object.assign(this, common);
+  constructor(settings, deadline, signal) {
+    this['function-name'] = settings.handler;
+    this.timeout = settings.timeout;
+    this.runtime = settings.runtime;
+    this['memory-limit'] = settings.memoryLimit;
+    this.name = settings.name;
+    this.namespace = settings.namespace;
     this.deadline = deadline;
     this.#signal = signal;
   }
@@ -125,4 +118,4 @@ class Context {
   }
 }
 
-module.exports = { BadData, Context, Extensions, contextOf, eventFromRequest };
+module.exports = { BadData, Context, Extensions, eventFromRequest };

@@ -11,6 +11,9 @@ const READ_TIMEOUT = 30_000;
 /** How long a client may take to read the rest of an answer that breaks off. */
 const LINGER = 1_000;
 
+/** A body up to this size is handed over as text, which Node.js sends with the head. */
+const SMALL = 16 * 1024;
+
 const CONTINUE = '100-continue';
 
 /**
@@ -28,6 +31,7 @@ class Exchange {
   #req;
   #res;
   #parts = [];
+  #size = 0;
   #held = 0;
   #status = 0;
   #sent = 0;
@@ -46,7 +50,6 @@ class Exchange {
 
   /** Read the request and answer it. */
   begin() {
-    this.#res.once('close', () => this.#closed());
     try {
       this.head = headOf(this.#req);
       if (!this.head.modern) this.#res.shouldKeepAlive = false;
@@ -64,7 +67,17 @@ class Exchange {
     }
     this.#expectBody();
     if (this.head.length === 0) this.#serve();
-    else this.#read();
+    else process.nextTick(() => this.#readWhole());
+  }
+
+  /** Mostly the body came with the head, and is here by now: to take it costs less than to wait. */
+  #readWhole() {
+    if (!this.#req.complete) {
+      this.#read();
+      return;
+    }
+    const body = this.#req.read();
+    if (body === null || this.#take(body)) this.#serve();
   }
 
   /** Make room for the body, and ask for it where the client waits to be asked. */
@@ -80,24 +93,28 @@ class Exchange {
   }
 
   #read() {
-    let size = 0;
     this.#req.setTimeout(READ_TIMEOUT, () => {
       this.#refuse(new BadRequest(408, 'the request did not arrive in time'));
     });
-    this.#req.on('data', (part) => {
-      size += part.length;
-      try {
-        if (size > this.#service.bodyLimit) throw this.#tooLarge();
-        if (size > this.#held) this.#hold(size - this.#held);
-        this.#parts.push(part);
-      } catch (error) {
-        this.#refuse(error);
-      }
-    });
+    this.#req.on('data', (part) => this.#take(part));
     this.#req.once('end', () => {
       this.#req.setTimeout(0);
       if (this.reading) this.#serve();
     });
+  }
+
+  /** Keep a part of the body; whether there is room for it. */
+  #take(part) {
+    this.#size += part.length;
+    try {
+      if (this.#size > this.#service.bodyLimit) throw this.#tooLarge();
+      if (this.#size > this.#held) this.#hold(this.#size - this.#held);
+      this.#parts.push(part);
+      return true;
+    } catch (error) {
+      this.#refuse(error);
+      return false;
+    }
   }
 
   #serve() {
@@ -116,7 +133,8 @@ class Exchange {
     this.start(status, headers, body.length);
     const sent = this.#hasBody;
     if (sent) this.#sent = body.length;
-    this.#res.end(sent ? body : undefined);
+    if (sent && body.length <= SMALL) this.#res.end(body.toString('latin1'), 'latin1');
+    else this.#res.end(sent ? body : undefined);
   }
 
   /** An answer of the server's own. */
@@ -129,11 +147,11 @@ class Exchange {
     this.say(503, sentence);
   }
 
-  /** The head of an answer whose body follows in chunks; their length together, if known. */
+  /** The head of an answer whose body follows in chunks; their length together, or ''. */
   start(status, headers, length) {
     this.#status = status;
     if (this.#service.draining) this.#res.shouldKeepAlive = false;
-    if (length !== null && status !== 204 && status !== 304) {
+    if (length !== '' && status !== 204 && status !== 304) {
       headers.push('Content-Length', `${length}`);
     }
     this.#res.writeHead(status, headers);
@@ -192,7 +210,7 @@ class Exchange {
   }
 
   /** The answer has been sent, or the connection is gone. */
-  #closed() {
+  closed() {
     this.#service.release(this.#held);
     if (this.call !== null && !this.call.settled) this.#service.forget(this.call);
     if (this.#service.access && this.#res.writableFinished && this.head) {

@@ -14,6 +14,9 @@ const { EXIT, MIB } = require('./settings');
 /** How long workers get to end before the process does. */
 const LAST_GRACE = 2_000;
 
+/** Numbers of calls have four bytes on the channel, and begin again. */
+const MOST_IDS = 2 ** 32 - 1;
+
 const OK = Buffer.from('OK\n');
 
 /** Holds the connections and the pool together. */
@@ -70,7 +73,7 @@ class Front {
     const now = performance.now();
     const unixNow = Date.now();
     const allowed = Math.min(this.#settings.timeout * 1000, allowedBy(exchange.head, unixNow));
-    this.#ids += 1;
+    this.#ids = (this.#ids % MOST_IDS) + 1;
     const call = {
       id: this.#ids,
       head: exchange.head,
@@ -85,6 +88,7 @@ class Front {
       settled: false,
       grace: 0,
       place: 0,
+      turn: null,
     };
     exchange.body = null;
     this.#pool.submit(call);

@@ -16,9 +16,6 @@ const SILENCE = 10;
 /** A turn that outlives so many sweeps keeps its worker from others. */
 const STUCK = 2;
 
-/** The turn of a worker that was asked. */
-const ASKED = Symbol('asked');
-
 /** So many calls at most may wait in a worker for their turns. */
 const LARGEST_WINDOW = 32;
 
@@ -35,7 +32,11 @@ const BUSY = 200;
  * Then those that have not begun are taken back, for another worker (see referee.js).
  */
 class WorkerLink {
-  calls = new Map();
+  /**
+   * In the order of their places. A list: the tables that a Map outgrows keep what has passed
+   * through it until V8 collects its whole heap.
+   */
+  calls = [];
   ready = false;
   retiring = false;
   stopping = false;
@@ -43,7 +44,9 @@ class WorkerLink {
   idleSince = performance.now();
   #decoder = new Decoder();
   #sender;
-  #turns = new Map();
+  #sweeps = 0;
+  #turns = 0;
+  #askedAt = null;
   #window = 1;
   #handed = 0;
   #frozen = false;
@@ -54,9 +57,10 @@ class WorkerLink {
   constructor(process, pool) {
     this.process = process;
     this.#sender = process.sender;
-    const take = (message, bytes) => {
-      this.#hear(message);
-      pool.hear(this, message, bytes);
+    const take = (kind, id, fields, bytes) => {
+      const call = id ? this.calls.find((one) => one.id === id) : undefined;
+      this.#hear(kind, call);
+      pool.hear(this, { kind, call, fields, bytes });
     };
     process.socket.on('data', (data) => this.#decoder.feed(data, take));
     process.referee.on('data', (data) => pool.takeBack(this, this.#takenBack(data.readInt32LE(0))));
@@ -66,22 +70,23 @@ class WorkerLink {
   /** Whether it can take a call now; one that was silent is asked, and answers the pool. */
   free(now) {
     if (!this.ready || this.#frozen) return false;
-    if (this.#turns.size >= this.#window) return this.#isBusy();
-    if (this.calls.size === 0 || now - this.#heard < SILENCE) return true;
-    if (!this.#turns.has(ASKED)) {
-      this.#turns.set(ASKED, 0);
-      this.#sender.send([kinds.PING]);
+    if (this.#turns >= this.#window) return this.#isBusy();
+    if (this.calls.length === 0 || now - this.#heard < SILENCE) return true;
+    if (this.#askedAt === null) {
+      this.#askedAt = this.#sweeps;
+      this.#turns += 1;
+      this.#sender.send(kinds.PING);
     }
     return false;
   }
 
   /** Grow older by a sweep. */
   sweep() {
-    for (const [whose, sweeps] of this.#turns) this.#turns.set(whose, sweeps + 1);
-    for (const call of this.calls.values()) call.grace -= call.settled ? 1 : 0;
+    this.#sweeps += 1;
+    for (const call of this.calls) call.grace -= call.settled ? 1 : 0;
     if (!this.stuck) return;
     this.#window = 1;
-    if (this.process.opened && !this.#frozen && this.#turns.size > 1) {
+    if (this.process.opened && !this.#frozen && this.#turns > 1) {
       this.#frozen = true;
       this.process.referee.write('?');
     }
@@ -89,38 +94,45 @@ class WorkerLink {
 
   /** Whether its turn, the oldest, lasts long. */
   get stuck() {
-    const [sweeps = 0] = this.#turns.values();
-    return sweeps >= STUCK;
+    const oldest = this.calls.find((call) => call.turn !== null);
+    const since = Math.min(oldest?.turn ?? this.#sweeps, this.#askedAt ?? this.#sweeps);
+    return this.#sweeps - since >= STUCK;
   }
 
   /** Hand a call to the worker. */
   begin(call) {
-    this.calls.set(call.id, call);
+    this.calls.push(call);
     call.link = this;
-    this.#turns.set(call.id, 0);
+    call.turn = this.#sweeps;
+    this.#turns += 1;
     this.#handed += 1;
     call.place = this.#handed;
     const { id, head, peer, unixDeadline } = call;
-    const message = [kinds.CALL, id, head.method, head.target, head.headers, peer, unixDeadline];
-    this.#sender.send(message, call.body);
+    const fields = [head.method, head.target, peer, unixDeadline, ...head.headers];
+    this.#sender.send(kinds.CALL, id, fields, call.body);
   }
 
   /** The call has ended in the worker. */
   end(call, now) {
-    this.calls.delete(call.id);
-    call.link = null;
+    this.#let(call);
     this.idleSince = now;
+  }
+
+  #let(call) {
+    if (call.turn !== null) this.#endTurn(call);
+    this.calls.splice(this.calls.indexOf(call), 1);
+    call.link = null;
   }
 
   /** Let the worker send one more chunk. */
   more(call) {
-    this.#sender.send([kinds.MORE, call.id]);
+    this.#sender.send(kinds.MORE, call.id);
   }
 
   /** Stop a call; the worker is given up when it has not ended after the grace. */
   cancel(call) {
     call.grace = GRACE;
-    this.#sender.send([kinds.CANCEL, call.id]);
+    this.#sender.send(kinds.CANCEL, call.id);
   }
 
   /** Take no more calls; the worker is killed at killAt, or earlier when none is left. */
@@ -139,7 +151,7 @@ class WorkerLink {
 
   /** Whether a call has outlived its cancellation. */
   get overdue() {
-    for (const call of this.calls.values()) {
+    for (const call of this.calls) {
       if (call.settled && call.grace <= 0) return true;
     }
     return false;
@@ -148,21 +160,37 @@ class WorkerLink {
   /** Calls that run and whose answer is still wanted. */
   get wanted() {
     let count = 0;
-    for (const call of this.calls.values()) count += call.settled ? 0 : 1;
+    for (const call of this.calls) count += call.settled ? 0 : 1;
     return count;
   }
 
-  #hear(message) {
-    const [kind, whose] = message;
+  #hear(kind, call) {
     this.#heard = performance.now();
     if (kind === kinds.LONG) this.#window = 1;
     else if (kind === kinds.THAWED) this.#frozen = false;
-    else if (this.#turns.delete(kind === kinds.PONG ? ASKED : whose)) this.#turned(whose);
+    else if (kind === kinds.PONG) this.#answered();
+    else this.#turned(call);
   }
 
-  #turned(whose) {
-    const call = this.calls.get(whose);
-    if (call) call.body = null; // it has begun, and will not be taken back
+  #answered() {
+    this.#askedAt = null;
+    this.#turns -= 1;
+    this.#widen();
+  }
+
+  #turned(call) {
+    if ((call?.turn ?? null) === null) return;
+    this.#endTurn(call);
+    call.body = null; // it has begun, and will not be taken back
+    this.#widen();
+  }
+
+  #endTurn(call) {
+    call.turn = null;
+    this.#turns -= 1;
+  }
+
+  #widen() {
     if (this.process.opened) this.#window = Math.min(this.#window + 1, LARGEST_WINDOW);
   }
 
@@ -178,21 +206,17 @@ class WorkerLink {
 
   /** The calls that had not begun when so many had. */
   #takenBack(begun) {
-    const taken = [...this.calls.values()].filter((call) => call.place > begun);
-    for (const call of taken) {
-      this.#turns.delete(call.id);
-      this.calls.delete(call.id);
-      call.link = null;
-    }
+    const taken = this.calls.filter((call) => call.place > begun);
+    for (const call of taken) this.#let(call);
     this.#countAnew();
-    this.#sender.send([kinds.THAW]);
+    this.#sender.send(kinds.THAW);
     return taken.filter((call) => !call.settled);
   }
 
   /** The worker counts the calls that it begins from here on; those before have begun. */
   #countAnew() {
     this.#handed = 0;
-    for (const call of this.calls.values()) call.place = 0;
+    for (const call of this.calls) call.place = 0;
   }
 }
 

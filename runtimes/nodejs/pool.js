@@ -1,22 +1,12 @@
 'use strict';
 
-/** The workers of one function: who runs which call, until when, and who replaces whom. */
+/** The calls of one function: who runs which, until when, and what their callers are told. */
 
 const { kinds } = require('./channel');
-const { WorkerLink } = require('./link');
-const { WorkerProcess } = require('./process');
+const { Crew } = require('./crew');
 
 /** Deadlines are swept this often while there are calls: exact enough, and free per call. */
 const TICK = 20;
-
-/** So many processes at most, however many calls may run. */
-const MOST_WORKERS = 10;
-
-/** Workers beyond the first are stopped after being idle so long. */
-const IDLE_LIFE = 60_000;
-
-const FIRST_RESPAWN = 100;
-const LAST_RESPAWN = 10_000;
 
 /** The call cannot be taken now; the message is for the client, who may try again. */
 class Unavailable extends Error {}
@@ -25,27 +15,24 @@ class Unavailable extends Error {}
  * Runs calls in workers.
  *
  * A call is waiting -> running -> settled (its client has an answer) -> ended (its worker said
- * so, or is gone). A worker is starting -> ready -> retiring (no new calls) -> ended. When a
- * call's time is over it is settled with 408 and cancelled; if it has not ended after a grace,
- * its worker retires and is killed as soon as nobody waits for its other calls.
+ * so, or is gone). When a call's time is over it is settled with 408 and cancelled; if it has
+ * not ended after a grace, its worker retires and is killed as soon as nobody waits for its other
+ * calls.
  */
 class Pool {
   #around;
   #settings;
-  #links = [];
+  #crew;
   #waiting = [];
   #loaded = false;
   #closing = false;
-  #respawnAt = 0;
-  #respawnDelay = FIRST_RESPAWN;
   #timer = null;
-  #trimmer = null;
 
   /** `around` has settings, log, metrics, onLoaded(version), onLoadFailed(sentence), onRest(). */
   constructor(first, around) {
     this.#around = around;
     this.#settings = around.settings;
-    this.#adopt(first);
+    this.#crew = new Crew(first, around.settings, this);
   }
 
   /** Whether a call would be run now or soon. */
@@ -55,17 +42,17 @@ class Pool {
 
   /** Calls that have no answer yet. */
   get unfinished() {
-    return this.#running() + this.#waiting.length;
+    return this.#crew.running + this.#waiting.length;
   }
 
   /** Whether no call is running or waiting, with or without an answer. */
   get idle() {
-    return this.#waiting.length === 0 && this.#links.every((link) => link.calls.size === 0);
+    return this.#waiting.length === 0 && this.#crew.idle;
   }
 
   /** Whether every worker has ended. */
   get empty() {
-    return this.#links.length === 0;
+    return this.#crew.links.length === 0;
   }
 
   /** Run the call, or throw Unavailable. */
@@ -74,10 +61,10 @@ class Pool {
     if (call.deadline <= call.received) {
       throw new Unavailable("the call's deadline had passed when it came");
     }
-    const link = this.#waiting.length ? null : this.#freeLink(call.received);
+    const link = this.#waiting.length ? null : this.#crew.free(call.received);
     if (link) {
       link.begin(call);
-    } else if (this.#waiting.length < this.#room(call.received)) {
+    } else if (this.#waiting.length < this.#room()) {
       this.#waiting.push(call);
     } else {
       throw new Unavailable('the function is busy and its queue is full');
@@ -107,29 +94,33 @@ class Pool {
   /** End every worker; `empty` tells when they are gone. */
   close() {
     this.#closing = true;
-    const now = performance.now();
-    for (const link of this.#links) {
-      if (link.calls.size || !link.ready) link.process.kill();
-      else link.stop(now);
-    }
-    this.#watch();
+    this.#crew.close(performance.now());
+    this.watch();
     this.#rest();
   }
 
+  /** Keep the sweep going while anything has a time limit. */
+  watch() {
+    const lacking = this.ready && this.#crew.lacking;
+    if (this.#waiting.length || this.#crew.busy || lacking) this.#tickSoon();
+    else this.#crew.trimLater();
+  }
+
   /** What a worker says. */
-  hear(link, message, bytes) {
-    switch (message[0]) {
+  hear(link, message) {
+    switch (message.kind) {
       case kinds.READY:
-        return this.#welcome(link, message[1]);
+        return this.#welcome(link, message.fields[0]);
       case kinds.FAILED:
-        return this.#refuse(message[1]);
+        return this.#refuse(message.bytes.toString());
       case kinds.SPOILT:
-        return this.#retire(link);
+        this.#crew.retire(link);
+        return this.watch();
       case kinds.PONG:
       case kinds.WAITS:
         return this.#assign();
       default:
-        return this.#advance(link, message, bytes);
+        return this.#advance(link, message);
     }
   }
 
@@ -137,36 +128,30 @@ class Pool {
   takeBack(link, calls) {
     this.#waiting.unshift(...calls);
     this.#assign();
-    this.#watch();
+    this.watch();
   }
 
   /** A worker has ended: settle what it ran, and replace it where needed. */
   bury(link) {
-    this.#links.splice(this.#links.indexOf(link), 1);
+    this.#crew.remove(link);
     const { title } = this.#settings;
     const { ending, pid } = link.process;
     if (!this.#loaded && !this.#closing) {
       this.#around.onLoadFailed(`loading ${title}: its process ${ending} during import`);
     }
-    const lost = [...link.calls.values()].filter((call) => !call.settled);
+    const lost = [...link.calls].filter((call) => !call.settled);
     for (const call of lost) this.#fail(call, 500, "the function's process ended during the call");
     if (lost.length || !(link.retiring || this.#closing)) {
       const line = `worker ${pid} ${ending} with ${lost.length} calls in flight`;
       this.#around.log.write(`${title}: ${line}`);
     }
-    if (!link.ready && !link.retiring) this.#delayRespawn();
     this.#assign();
-    this.#watch();
+    this.watch();
     this.#rest();
   }
 
-  #adopt(process) {
-    this.#links.push(new WorkerLink(process, this));
-  }
-
   #welcome(link, version) {
-    link.ready = true;
-    this.#respawnDelay = FIRST_RESPAWN;
+    this.#crew.welcome(link);
     if (!this.#loaded) {
       this.#loaded = true;
       this.#around.onLoaded(version);
@@ -179,39 +164,34 @@ class Pool {
     else this.#around.log.write(`${this.#settings.title}: a further worker: ${sentence}`);
   }
 
-  #retire(link) {
-    if (!link.retiring) link.retire(performance.now() + this.#settings.shutdownTimeout * 1000);
-    this.#watch();
-  }
-
   /** Take what a worker says of a call that it runs. */
-  #advance(link, message, bytes) {
-    const [kind, id] = message;
-    const call = link.calls.get(id);
+  #advance(link, { kind, call, fields, bytes }) {
     if (call === undefined) return;
     if (kind === kinds.HEAD && !call.settled) {
+      const [status, length, ...headers] = fields;
       call.streaming = true;
-      call.reply.start(message[2], message[3], message[4]);
+      call.reply.start(Number(status), headers, length);
     } else if (kind === kinds.CHUNK && !call.settled) {
       call.reply.chunk(bytes, () => call.link?.more(call));
     } else if (kind === kinds.ANSWER || kind === kinds.END) {
-      this.#finish(call, message, bytes);
+      if (!call.settled) this.#finish(call, kind, fields, bytes);
       link.end(call, performance.now());
     }
     if (this.#waiting.length) this.#assign();
     else this.#rest();
   }
 
-  #finish(call, message, bytes) {
-    if (call.settled) return;
-    if (message[0] === kinds.ANSWER) {
-      this.#settle(call, message[4]);
-      call.reply.respond(message[2], message[3], bytes);
-    } else {
-      this.#settle(call, message[2]);
-      if (message[2]) call.reply.abort();
-      else call.reply.finish();
+  #finish(call, kind, fields, bytes) {
+    if (kind === kinds.ANSWER) {
+      const [status, failed, ...headers] = fields;
+      this.#settle(call, failed !== '');
+      call.reply.respond(Number(status), headers, bytes);
+      return;
     }
+    const failed = fields[0] !== '';
+    this.#settle(call, failed);
+    if (failed) call.reply.abort();
+    else call.reply.finish();
   }
 
   #settle(call, failed) {
@@ -231,28 +211,16 @@ class Pool {
   #assign() {
     if (this.#waiting.length === 0) return;
     const now = performance.now();
-    let link = this.#freeLink(now);
+    let link = this.#crew.free(now);
     while (link && this.#waiting.length) {
       link.begin(this.#waiting.shift());
-      link = this.#freeLink(now);
+      link = this.#crew.free(now);
     }
-  }
-
-  /** The first worker with room: the others stay idle and can be stopped. */
-  #freeLink(now) {
-    if (this.#running() >= this.#settings.concurrency) return null;
-    return this.#links.find((link) => link.free(now)) ?? null;
-  }
-
-  #running() {
-    let count = 0;
-    for (const link of this.#links) count += link.wanted;
-    return count;
   }
 
   /** How many calls may wait: the queue, and those that could run but for a worker's turn. */
   #room() {
-    return this.#settings.queue + Math.max(0, this.#settings.concurrency - this.#running());
+    return this.#settings.queue + Math.max(0, this.#settings.concurrency - this.#crew.running);
   }
 
   #withdraw(call) {
@@ -263,15 +231,7 @@ class Pool {
 
   #cancel(call) {
     call.link?.cancel(call);
-    this.#watch();
-  }
-
-  /** Keep the sweep going while anything has a time limit. */
-  #watch() {
-    const busy = this.#links.some((link) => link.calls.size || !link.ready);
-    const lasting = this.#waiting.length || busy;
-    if (lasting || this.#lacking()) this.#tickSoon();
-    else if (this.#links.length > 1) this.#trimmer ??= setTimeout(() => this.#trim(), IDLE_LIFE);
+    this.watch();
   }
 
   /** Tell those who wait for it that every call has its answer, or every worker its end. */
@@ -292,27 +252,19 @@ class Pool {
       call.settled = true;
       call.reply.refuse("the function was busy until the call's deadline");
     }
-    for (const link of [...this.#links]) this.#tickLink(link, now);
+    for (const link of [...this.#crew.links]) this.#tickLink(link, now);
     this.#assign();
-    this.#grow(now);
-    this.#watch();
+    if (this.ready) this.#crew.grow(now, this.#waiting.length);
+    this.watch();
     this.#rest();
   }
 
   #tickLink(link, now) {
     link.sweep();
-    for (const call of [...link.calls.values()]) {
+    for (const call of [...link.calls]) {
       if (!call.settled && now >= call.deadline) this.#expire(call, now);
     }
-    if (link.overdue) this.#retire(link);
-    if (link.retiring && now >= link.killAt) link.process.kill();
-    else if (link.retiring && !link.stopping && link.wanted === 0) this.#dismiss(link, now);
-  }
-
-  /** Nobody waits for what a retiring worker does: it ends by itself, if it can. */
-  #dismiss(link, now) {
-    if (link.calls.size) link.process.kill();
-    else link.stop(now);
+    this.#crew.review(link, now);
   }
 
   #expire(call, now) {
@@ -322,39 +274,6 @@ class Pool {
     this.#around.log.write(`${this.#settings.title}: ${line}`);
     this.#fail(call, 408, 'the function took longer than its timeout');
     this.#cancel(call);
-  }
-
-  /** Whether there is no worker to take a call. */
-  #lacking() {
-    return this.ready && this.#links.every((link) => link.retiring);
-  }
-
-  /** Start a worker: the one that must be there, or another where the others are stuck. */
-  #grow(now) {
-    if (!this.ready || now < this.#respawnAt) return;
-    const living = this.#links.filter((link) => !link.retiring);
-    const room = living.length < Math.min(this.#settings.concurrency, MOST_WORKERS);
-    const stuck = living.every((link) => link.ready && link.stuck);
-    const short = this.#waiting.length > 0 && this.#running() < this.#settings.concurrency;
-    if (living.length === 0 || (short && stuck && room)) {
-      this.#adopt(new WorkerProcess(this.#settings));
-    }
-  }
-
-  #delayRespawn() {
-    this.#respawnAt = performance.now() + this.#respawnDelay;
-    this.#respawnDelay = Math.min(this.#respawnDelay * 2, LAST_RESPAWN);
-  }
-
-  /** Stop workers that have had nothing to do for long, but for the first. */
-  #trim() {
-    this.#trimmer = null;
-    const now = performance.now();
-    const idle = this.#links.filter((link) => link.ready && link.calls.size === 0);
-    for (const link of idle.slice(1)) {
-      if (now - link.idleSince >= IDLE_LIFE) link.stop(now);
-    }
-    this.#watch();
   }
 }
 

@@ -62,7 +62,7 @@ class WorkerProcess {
 
   /** Tell it what to load; a generic worker also which environment and folder to take. */
   load(settings, told = null) {
-    this.sender.send([kinds.LOAD, settings, told]);
+    this.sender.send(kinds.LOAD, 0, [], Buffer.from(JSON.stringify({ settings, told })));
     this.sender.flush();
   }
 
@@ -70,7 +70,7 @@ class WorkerProcess {
   open() {
     if (this.opened) return;
     this.opened = true;
-    this.sender.send([kinds.OPEN]);
+    this.sender.send(kinds.OPEN);
   }
 
   /** End the worker and every process that it started, at once. */

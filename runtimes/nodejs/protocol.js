@@ -16,11 +16,8 @@ class BadRequest extends Error {
   }
 }
 
-/** Headers that may come once, and those of which the server takes note. */
+/** Headers that may come once. */
 const ONCE = new Set(['host', 'content-length', 'transfer-encoding', 'content-type']);
-const NOTED = new Set([
-  ...ONCE, 'expect', 'referer', 'user-agent', 'x-tidegate-deadline',
-]);
 
 /** The head of a request that Node has parsed; throws BadRequest. */
 function headOf(req) {
@@ -28,7 +25,8 @@ function headOf(req) {
   if (headers.length / 2 > HEADER_COUNT_LIMIT) {
     throw new BadRequest(431, `the request has more than ${HEADER_COUNT_LIMIT} headers`);
   }
-  const noted = notedHeaders(headers);
+  const noted = req.headers;
+  if (Object.keys(noted).length < headers.length / 2) refuseRepeated(headers);
   const modern = req.httpVersionMinor === 1;
   if (req.httpVersionMajor !== 1) throw new BadRequest(400, 'the only protocol is HTTP/1.1');
   if (modern && noted.host === undefined) {
@@ -47,17 +45,14 @@ function headOf(req) {
   };
 }
 
-function notedHeaders(headers) {
-  const noted = {};
-  for (let at = 0; at < headers.length; at += 2) {
-    const name = headers[at].toLowerCase();
-    if (!NOTED.has(name)) continue;
-    if (noted[name] !== undefined && ONCE.has(name)) {
+/** Some header is there twice, of which Node has kept the first or joined them. */
+function refuseRepeated(headers) {
+  const names = headers.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase());
+  for (const name of ONCE) {
+    if (names.indexOf(name) !== names.lastIndexOf(name)) {
       throw new BadRequest(400, `the ${name} header is repeated`);
     }
-    noted[name] = headers[at + 1];
   }
-  return noted;
 }
 
 /** The target as path and query; absolute targets lose scheme and host. */

@@ -14,7 +14,6 @@ const net = require('node:net');
 const { Call, SystemExit, running } = require('./call');
 const { DESCRIPTOR, Decoder, Sender, kinds } = require('./channel');
 const { become } = require('./environment');
-const { contextOf } = require('./event');
 const { described, writeTrace } = require('./failure');
 const { LoadError, load } = require('./load');
 const { Turnstile } = require('./referee');
@@ -26,7 +25,7 @@ const exit = process.exit.bind(process);
 
 class Worker {
   #socket = new net.Socket({ fd: DESCRIPTOR, readable: true, writable: true });
-  #sender = new Sender(this.#socket, DESCRIPTOR);
+  #sender = new Sender(this.#socket);
   #decoder = new Decoder();
   #calls = new Map();
   #shared = null;
@@ -34,22 +33,23 @@ class Worker {
   #turnstile = null;
 
   run() {
+    const take = (...message) => this.#take(...message);
     this.#socket.on('data', (data) => {
       // each in a turn of its own, after which promises of the one before it have had theirs
-      this.#decoder.feed(data, (...message) => setImmediate(() => this.#take(...message)));
+      this.#decoder.feed(data, (...message) => setImmediate(take, ...message));
     });
     this.#socket.on('error', () => {}); // its end is what counts
     this.#socket.on('close', () => exit(0));
   }
 
   /** Tell the front soon. */
-  send(message, bytes) {
-    this.#sender.send(message, bytes);
+  send(...message) {
+    this.#sender.send(...message);
   }
 
   /** Tell it now, before the function runs on. */
-  sendNow(message, bytes) {
-    this.#sender.send(message, bytes);
+  sendNow(...message) {
+    this.#sender.send(...message);
     this.#sender.flush();
   }
 
@@ -65,59 +65,59 @@ class Worker {
 
   #turned() {
     for (const call of this.#turns.splice(0)) {
-      if (!call.heardOf) this.send([kinds.WAITS, call.id]);
+      if (!call.heardOf) this.send(kinds.WAITS, call.id);
     }
     this.#sender.flush();
   }
 
-  #take(message, bytes) {
-    switch (message[0]) {
+  #take(kind, id, fields, bytes) {
+    switch (kind) {
       case kinds.LOAD:
-        return void this.#load(message[1], message[2]);
+        return void this.#load(JSON.parse(bytes));
       case kinds.CALL:
-        return this.#begin(message, bytes);
+        return this.#begin(id, fields, bytes);
       case kinds.MORE:
-        return this.#calls.get(message[1])?.more();
+        return this.#calls.get(id)?.more();
       case kinds.CANCEL:
-        return this.#calls.get(message[1])?.cancel();
+        return this.#calls.get(id)?.cancel();
       case kinds.OPEN:
         this.#turnstile = new Turnstile();
         return this.#turnstile.open();
       case kinds.THAW:
         this.#turnstile.reset();
-        return this.send([kinds.THAWED]);
+        return this.send(kinds.THAWED);
       default:
-        return this.send([kinds.PONG]);
+        return this.send(kinds.PONG);
     }
   }
 
-  async #load(settings, told) {
+  async #load({ settings, told }) {
     if (told) become(told);
     try {
       const run = await load(settings);
-      this.#shared = { run, settings, context: contextOf(settings), worker: this };
+      this.#shared = { run, settings, worker: this };
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
-      this.sendNow([kinds.FAILED, error.message]);
+      this.sendNow(kinds.FAILED, 0, [], Buffer.from(error.message));
       return;
     }
     this.#guard(settings.title);
-    this.sendNow([kinds.READY, process.versions.node]);
+    this.sendNow(kinds.READY, 0, [process.versions.node]);
   }
 
-  #begin(message, bytes) {
+  #begin(id, fields, bytes) {
     this.#sender.flush(); // this call may block, which is nothing to those before it
-    if (this.#turnstile === null || this.#turnstile.pass()) this.#run(message, bytes);
+    if (this.#turnstile === null || this.#turnstile.pass()) this.#run(id, fields, bytes);
   }
 
-  #run([, id, method, target, headers, peer, deadline], bytes) {
+  #run(id, [method, target, peer, deadline, ...headers], bytes) {
     // a copy, or whoever keeps a small body keeps all that was read with it
     const sent = { method, target, headers, peer, body: Buffer.from(bytes) };
-    const call = new Call(id, this.#shared, deadline);
+    const call = new Call(id, this.#shared, Number(deadline));
     const began = performance.now();
     this.#calls.set(id, call);
     call.begin(sent);
-    if (performance.now() - began >= LONG_TURN) this.send([kinds.LONG]);
+    if (performance.now() - began >= LONG_TURN) this.send(kinds.LONG);
   }
 
   /** Let failures beside a call's result fail that call, or nothing, instead of the process. */
@@ -126,14 +126,14 @@ class Worker {
       const error = new SystemExit(code ?? process.exitCode ?? 0);
       const call = running.getStore();
       if (call) call.fail(error);
-      else this.send([kinds.SPOILT]);
+      else this.send(kinds.SPOILT);
       throw error;
     };
     process.on('uncaughtException', (error) => {
       if (error instanceof SystemExit) return;
       this.#told(title, 'uncaught', error);
       running.getStore()?.fail(error);
-      this.send([kinds.SPOILT]); // what it has left half done is nobody's knowledge
+      this.send(kinds.SPOILT); // what it has left half done is nobody's knowledge
     });
     process.on('unhandledRejection', (error) => {
       if (!(error instanceof SystemExit)) this.#told(title, 'unhandled rejection', error);

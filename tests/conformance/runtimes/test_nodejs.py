@@ -109,6 +109,18 @@ def test_a_request_reads_as_in_express(shared: Running) -> None:
     }
 
 
+def test_what_a_head_may_hold_passes_both_ways(shared: Running) -> None:
+    headers = [("X-There", "grüße,\t\xff"), ("X-Nothing", "")]
+    answer = shared.call("/head", headers=headers)
+    assert answer.json() == ["X-There", "grüße,\t\xff", "X-Nothing", ""]
+    assert (answer.headers["X-Back"], answer.headers["X-Empty"]) == ("grüße,\t\xff", "")
+
+
+def test_a_missing_name_beyond_latin_1_is_told_as_it_is(launcher: Launcher) -> None:
+    code, lines = launcher.ending("größe→", module="express")
+    assert (code, lines[-1].endswith("defines no 'größe→'")) == (3, True)
+
+
 def test_the_old_ways_of_kubeless_are_to_be_had(launcher: Launcher) -> None:
     with launcher.running("data", module="express", FUNC_COMPAT="kubeless") as server:
         answer = server.call("/", "POST", [("Content-Type", "text/plain")], "grüße".encode())

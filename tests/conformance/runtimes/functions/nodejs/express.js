@@ -31,6 +31,10 @@ const PAGES = {
     await timers.setTimeout(10);
     throw new Error('the reason');
   },
+  '/head': (request, response) => {
+    response.set('X-Back', request.get('X-There')).set('X-Empty', '');
+    return request.rawHeaders.slice(2);
+  },
   '/readable': () => Readable.from(['one ', Buffer.from('two')]),
   '/request': (request) => ({
     url: request.url,
