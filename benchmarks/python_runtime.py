@@ -151,7 +151,7 @@ def answers(port: int, target: str = "/") -> bool:
 
 
 def processes(pid: int) -> list[int]:
-    """The server's front, its workers, and what they have started."""
+    """The server's front, its workers, and what they have started; not what outlives its parent."""
     return [pid, *descendants(pid)]
 
 
