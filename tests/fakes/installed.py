@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+
+from tests.fakes.kept import cache_folder, filled
 
 DEADLINE = 180.0
 """For one installation; a machine without a package source shall say so, not hang."""
@@ -63,23 +63,14 @@ def installed(kind: str, files: Mapping[str, str], commands: Sequence[Sequence[s
     many do it at once.
     """
     digest = hashlib.sha256(repr((sys.version, sorted(files.items()))).encode()).hexdigest()
-    cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    target = cache_home / "tidegate" / f"{kind}-{digest[:16]}"
+    target = cache_folder() / f"{kind}-{digest[:16]}"
     if target.exists():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(dir=target.parent))
-    try:
+    with filled(target) as fresh:
         for name, text in files.items():
             (fresh / name).write_text(text)
         for command in commands:
             _run(command, fresh)
-        os.rename(fresh, target)
-    except OSError:
-        if not target.exists():
-            raise
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     return target
 
 

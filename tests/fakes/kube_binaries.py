@@ -11,12 +11,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fakes.installed import NotToBeHad
+from tests.fakes.kept import cache_folder, filled
 
 MODULE = Path(__file__).parent / "kube"
 DEADLINE = 40 * 60.0
@@ -52,18 +52,9 @@ def kube_binaries() -> KubeBinaries:
 
 def build() -> None:
     """Build what is not there yet, gently; a folder of them appears whole or not at all."""
-    target = _cached()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(dir=target.parent))
-    try:
+    with filled(_cached()) as fresh:
         for name, package in _PACKAGES.items():
             compiled(MODULE, package, fresh / name)
-        os.rename(fresh, target)
-    except OSError:
-        if not target.exists():
-            raise
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def compiled(module: Path, package: str, output: Path) -> None:
@@ -94,12 +85,6 @@ def _cached() -> Path:
     sums = "".join((MODULE / name).read_text() for name in ("go.mod", "go.sum"))
     digest = hashlib.sha256(sums.encode()).hexdigest()
     return cache_folder() / f"kube-{digest[:16]}"
-
-
-def cache_folder() -> Path:
-    """Return where everything is kept that is built or installed once."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "tidegate"
 
 
 def main() -> int:

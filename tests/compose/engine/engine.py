@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.fakes.kube_binaries import cache_folder
+from tests.fakes.kept import cache_folder
 
 NETWORK = "tidegate-docker"
 """The network namespace in which the engine publishes ports, and its cgroup."""

@@ -7,11 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from tests.fakes.installed import NotToBeHad
-from tests.fakes.kube_binaries import cache_folder
+from tests.fakes.kept import cache_folder, filled
 
 COMPOSE = "v2.40.3"
 
@@ -50,10 +49,8 @@ def configuration() -> Path:
     folder = cache_folder() / f"docker-compose-{COMPOSE}"
     if not folder.exists():
         print("building Compose, once; this takes minutes", flush=True)  # noqa: T201
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as fresh:
-            _build(Path(fresh, "cli-plugins", "docker-compose"))
-            shutil.copytree(fresh, folder)
+        with filled(folder) as fresh:
+            _build(fresh / "cli-plugins" / "docker-compose")
     return folder
 
 
