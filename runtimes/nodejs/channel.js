@@ -4,7 +4,8 @@
  * The messages between the front and a worker, over a socket pair: a kind, the number of a call or
  * 0, fields of text, and bytes.
  *
- *     front -> worker   LOAD              + { settings, told: { env, folder } or null } in JSON
+ *     front -> worker   REHEARSE          run a call that is nobody's
+ *                       LOAD              + { settings, told: { env, folder } or null } in JSON
  *                       CALL id           method, target, peer, deadline, headers… + the body
  *                       MORE id           one more chunk may come
  *                       CANCEL id         stop the call; its last message is still awaited
@@ -29,7 +30,7 @@
 const fs = require('node:fs');
 
 const KINDS = [
-  'LOAD', 'CALL', 'MORE', 'CANCEL', 'PING', 'OPEN', 'THAW',
+  'REHEARSE', 'LOAD', 'CALL', 'MORE', 'CANCEL', 'PING', 'OPEN', 'THAW',
   'READY', 'FAILED', 'WAITS', 'ANSWER', 'HEAD', 'CHUNK', 'END', 'PONG', 'THAWED', 'LONG', 'SPOILT',
 ];
 const kinds = Object.freeze(Object.fromEntries(KINDS.map((name, at) => [name, at])));

@@ -84,6 +84,11 @@ class Connections {
     }
   }
 
+  /** Accept no more, where none is open. */
+  close() {
+    this.#server.close();
+  }
+
   /** Close all. */
   abort() {
     for (const socket of this.#lines.keys()) socket.destroy();

@@ -48,6 +48,7 @@ class WorkerProcess {
     this.sender = new Sender(this.socket);
     if (prefix.length === 0) this.open();
     if (settings !== null) this.load(settings);
+    else this.sender.send(kinds.REHEARSE);
   }
 
   /** The process id, for messages. */

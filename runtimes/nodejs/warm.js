@@ -10,6 +10,7 @@ const { ConfigError, EXIT, settingsFromEnv } = require('./settings');
 async function startWarm() {
   const waiting = new WorkerProcess();
   const { Front } = require('./front');
+  await require('./rehearsal').rehearse().catch(() => {}); // it only saves time
   const line = await firstLine(process.stdin);
   if (line === null) {
     waiting.kill();
