@@ -150,9 +150,12 @@ class FunctionReconciler:
         settings, now = self._ports.looks, asyncio.get_running_loop().time()
         look = self._looks.get(key)
         if look is None or look.revision != wanted.revision:
-            look = _Look(wanted.revision, settings.first, now + settings.first)
+            # What ran before this controller did may have been in trouble for long.
+            is_old = look is None and rollout.is_current and rollout.updated > 0
+            due = now if is_old else now + settings.first
+            look = _Look(wanted.revision, settings.first, due)
             self._looks[key] = look
-        elif now >= look.due:
+        if now >= look.due:
             look.trouble = trouble_of(await self._pods(key), wanted.revision)
             look.wait = min(look.wait * 2, settings.longest)
             look.due = asyncio.get_running_loop().time() + look.wait

@@ -238,6 +238,24 @@ async def test_a_failed_step_shows_the_last_lines_of_what_it_said(
     assert ("Warning", "BuildFailed") in await events_about(client, hello)
 
 
+async def test_a_new_controller_does_not_take_back_what_was_told(
+    memory: KubeMemory, client: KubeClient, hello: ObjectKey
+) -> None:
+    settings = controller_settings(hello.namespace)
+    end = {"terminated": {"exitCode": 1, "reason": "Error", "message": "no such package"}}
+    async with controllers(memory.access(), settings) as app:
+        await write_function(client, hello, deps="no-such-thing==1\n")
+        status = {"name": "install", "ready": False, "lastState": end}
+        await make_pod(client, hello, initContainerStatuses=[status])
+        await roll_out(client, hello, readyReplicas=0, availableReplicas=0)
+        await function_with(client, hello, "BuildFailed", "True")
+        await settled(app)
+        told = await found(client, FUNCTIONS, hello)
+    async with controllers(memory.access(), settings) as another:
+        await settled(another)
+        assert await found(client, FUNCTIONS, hello) == told
+
+
 @pytest.mark.usefixtures("app")
 @pytest.mark.regression("Kubeless: its finalizer keeps objects from being deleted when it is gone")
 async def test_finalizers_of_kubeless_are_taken_off(client: KubeClient, hello: ObjectKey) -> None:
