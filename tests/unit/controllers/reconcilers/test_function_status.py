@@ -141,7 +141,8 @@ def test_only_the_last_lines_are_told() -> None:
 
 
 def test_colours_are_not_told() -> None:
-    end = {"exitCode": 3, "message": "\x1b[0m\x1b[1;31m[ERROR]\x1b[m no such artifact\n"}
-    trouble = trouble_of([_pod(initContainerStatuses=[_container("compile", **end)])], "now")
+    said = "\x1b[0m\x1b[1;31m[ERROR]\x1b[m no such artifact\n"
+    step = _container("compile", exitCode=3, message=said)
+    trouble = trouble_of([_pod(initContainerStatuses=[step])], "now")
     assert trouble is not None
     assert trouble.message == "step compile failed (exit code 3):\n[ERROR] no such artifact"
