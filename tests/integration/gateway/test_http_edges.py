@@ -15,7 +15,7 @@ from aiohttp import web
 from gateway.app import Gateway
 from gateway.stores.memory import MemoryLedger
 from tests.fakes.function_server import function_server
-from tests.fakes.nats_server import free_port
+from tests.fakes.ports import free_port
 from tests.support.events import subscription
 from tests.support.gateways import DictSecrets, running_gateway
 from tidegate.api.subscription import HttpRoute, Subscription
