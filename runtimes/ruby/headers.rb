@@ -9,11 +9,11 @@ module Tidegate
 
     # Yield the names and values of a head's lines, each after a line end.
     def self.each_in(lines)
-      whole = lines.dup.force_encoding(Encoding::UTF_8)
-      lines = whole if whole.valid_encoding? # else each value is looked at by itself
-      lines.split("\r\n").drop(1).each do |line|
+      text = lines.dup.force_encoding(Encoding::UTF_8)
+      whole = text.valid_encoding? # else each value is looked at by itself
+      (whole ? text : lines).split("\r\n").drop(1).each do |line|
         name, _, value = line.partition(":")
-        yield name, Text.of(value.strip)
+        yield name, whole ? value.strip : Text.of(value.strip)
       end
     end
 
