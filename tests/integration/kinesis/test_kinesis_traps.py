@@ -62,14 +62,15 @@ async def test_a_shard_whose_call_hangs_stops_no_other(
     proxied: StreamOfTests, proxy: AwsProxy, operator: Operator
 ) -> None:
     await operator.create("two", 2)
-    await Load(operator, "two").publish(20)
+    await Load(operator, "two").publish(3)
     proxy.hold("GetRecords", calls=1)
     intake, waits = RecordingIntake(credit=8), replace(FAST, call=60)
     async with reading(replace(proxied, name="two").source(timing=waits), intake):
-        while len(intake.deliveries) < 40:
+        await intake.until(4)  # all that the call that hangs has left
+        while len(intake.deliveries) < 12:
             before = len(intake.deliveries)
-            await until(lambda before=before: len(intake.deliveries) > before, 30)  # type: ignore[misc]
             intake.settle()
+            await intake.until(before + 1)
         assert len({one.partition for one in intake.deliveries}) == 1
         proxy.release()
 
