@@ -7,6 +7,7 @@ the stream, type `com.amazon.kinesis.stream_record`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from gateway.core.cloudevents import event_from_json
 from gateway.core.event import CloudEvent
 from gateway.sources.kinesis.aggregation import user_records
 from gateway.sources.kinesis.positions import Position
+
+logger = logging.getLogger(__name__)
 
 TYPE = "com.amazon.kinesis.stream_record"
 
@@ -44,6 +47,7 @@ class ShardEvents:
     def __init__(self, source: str, shard: Shard) -> None:
         self._source = source
         self._shard = shard
+        self._strays_told = False
 
     def received(self, record: Mapping[str, Any], after: int = -1) -> Iterator[Received]:
         """Yield what `record` holds behind the record `after` within it."""
@@ -56,14 +60,33 @@ class ShardEvents:
                 event = self._event(f"{shard.id}:{sequence}", sequence, key, data)
                 yield Received(Position(sequence), key, _at(event, moment))
             return
-        # A shard that was split inherits records whose other half belongs to its sibling.
         for one in inner:
-            if one.sub > after and shard.first <= one.hash_key <= shard.last:
+            if not shard.first <= one.hash_key <= shard.last:
+                self._leave_out(sequence)
+            elif one.sub > after:
                 event = self._event(
                     f"{shard.id}:{sequence}:{one.sub}", sequence, one.partition_key, one.data
                 )
                 yield Received(Position(sequence, one.sub), one.partition_key, _at(event, moment))
         yield Received(Position(sequence, max(len(inner) - 1, 0)), key, None)
+
+    def _leave_out(self, sequence: str) -> None:
+        """Say once that records of an aggregate are not this shard's.
+
+        The Kinesis Producer Library gathers by shard, and after a split sends those that came into
+        the wrong half again to their own: they would be delivered twice. Others may not do so.
+        """
+        if not self._strays_told:
+            self._strays_told = True
+            logger.warning(
+                "%s, %s: the aggregated record %s holds records whose keys belong to other shards; "
+                "they are left to those, where the Kinesis Producer Library sends them again. A "
+                "producer with an aggregator of its own must gather records of one shard only, or "
+                "these are lost. Told once for each start of the shard",
+                self._source,
+                self._shard.id,
+                sequence,
+            )
 
     def _event(self, id: str, sequence: str, key: str, data: bytes) -> CloudEvent:
         return _event_in(data) or CloudEvent(

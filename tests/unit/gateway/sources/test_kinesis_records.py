@@ -91,6 +91,17 @@ def test_after_a_split_each_shard_keeps_its_own_part() -> None:
     assert ids == [f"high:49:{keys.index(key)}" for key in parts[1]]
 
 
+def test_records_of_other_shards_in_an_aggregate_are_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    data = aggregated([("a", b"1"), ("a", b"2"), ("a", b"3")], hash_keys=[0, 2**127, 2**127])
+    events = ShardEvents(ARN, Shard("low", (), 0, 2**127 - 1))
+    for _ in range(2):
+        assert [one.event.data for one in events.received(record(data)) if one.event] == [b"1"]
+    (told,) = caplog.messages
+    assert "low: the aggregated record 49 holds records whose keys belong to other shards" in told
+
+
 def test_an_explicit_hash_key_decides_before_the_partition_key() -> None:
     data = aggregated([("a", b"1"), ("a", b"2")], hash_keys=[0, 2**127])
     low = Shard("low", (), 0, 2**127 - 1)
