@@ -16,10 +16,7 @@ final class Event
         string $peer,
     ): \stdClass {
         $headers = Headers::parse($lines);
-        $lower = [];
-        foreach ($headers as [$name, $value]) {
-            $lower[strtolower($name)] = $value;
-        }
+        $lower = $headers->lower();
         $attributes = isset($lower['ce-id']) ? self::attributes($lower) : null;
         return (object) [
             'data' => self::data($lower['content-type'] ?? '', $body),

@@ -20,12 +20,27 @@ final class Headers implements \ArrayAccess, \IteratorAggregate
     /** Those of a request's head, each line after a line end. */
     public static function parse(string $lines): self
     {
-        $pairs = [];
+        $headers = new self();
         foreach (array_slice(explode("\r\n", $lines), 1) as $line) {
-            [$name, $value] = explode(':', $line, 2);
-            $pairs[] = [$name, trim($value, " \t")];
+            $pair = explode(':', $line, 2);
+            $pair[1] = trim($pair[1], " \t");
+            $headers->pairs[] = $pair;
         }
-        return new self($pairs);
+        return $headers;
+    }
+
+    /**
+     * The values by lower-case name, of repeated ones the last.
+     *
+     * @return array<string, string>
+     */
+    public function lower(): array
+    {
+        $lower = [];
+        foreach ($this->pairs as [$name, $value]) {
+            $lower[strtolower($name)] = $value;
+        }
+        return $lower;
     }
 
     /**
