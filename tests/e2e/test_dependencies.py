@@ -64,7 +64,11 @@ def _hosts(folder: Path) -> dict[str, Pages]:
     return hosts
 
 
-@pytest.fixture(params=LANGUAGES, ids=lambda one: one.name)
+def _name(language: Language) -> str:
+    return language.name
+
+
+@pytest.fixture(params=LANGUAGES, ids=_name)
 def language(request: pytest.FixtureRequest) -> Language:
     """A language for whose packages this machine has what makes them."""
     one: Language = request.param
@@ -83,9 +87,10 @@ def test_a_function_says_what_its_dependency_says(private: Cluster, language: La
     private.kubectl("delete", f"function/{name}", f"httptrigger/{name}")
 
 
+@pytest.mark.parametrize(
+    "language", [one for one in LANGUAGES if one.lock], ids=_name, indirect=True
+)
 def test_a_lock_file_is_honoured(private: Cluster, language: Language) -> None:
-    if not language.lock:
-        pytest.skip(f"{language.name} has no lock files of its own")
     name = f"{language.name}-locked"
     says(private, language.locked(private.images, name, "right"), packages.WORD)
     private.kubectl("delete", f"function/{name}", f"httptrigger/{name}")
