@@ -323,9 +323,9 @@ final class Pool
         if (!$this->isReady()) {
             return;
         }
-        $longest = $this->waiting ? $now - $this->waiting[0]->received : 0.0;
+        $late = array_filter($this->waiting, fn (Call $call) => $now - $call->received > Workers::GROW_AFTER);
         try {
-            $this->workers->grow($now, count($this->waiting), $longest);
+            $this->workers->grow($now, count($late));
         } catch (StartFailure $error) {
             $this->front->tell("starting a worker: {$error->getMessage()}");
         }

@@ -11,7 +11,7 @@ final class Workers
     public const IDLE_LIFE = 60.0;
 
     /** A call that has waited so long is worth another process; short bursts are not. */
-    private const GROW_AFTER = 0.02;
+    public const GROW_AFTER = 0.02;
 
     private const FIRST_RESPAWN_DELAY = 0.1;
     private const LONGEST_RESPAWN_DELAY = 10.0;
@@ -93,16 +93,16 @@ final class Workers
     }
 
     /**
-     * Start the one that must be there, and those that so many waiting calls need, of which one has
-     * waited the longest; throws StartFailure.
+     * Start the one that must be there, and one for each late call, but no more at once than there
+     * are: starting takes CPU from those that would have been in time. Throws StartFailure.
      */
-    public function grow(float $now, int $waiting, float $longest): void
+    public function grow(float $now, int $late): void
     {
         if ($now < $this->respawnAt) {
             return;
         }
         try {
-            for ($wanted = $this->wanted($waiting, $longest); $wanted > 0; $wanted--) {
+            for ($wanted = $this->wanted($late); $wanted > 0; $wanted--) {
                 $this->add();
             }
         } catch (StartFailure $error) {
@@ -124,15 +124,12 @@ final class Workers
         return count($idle) > 1;
     }
 
-    private function wanted(int $waiting, float $longest): int
+    private function wanted(int $late): int
     {
         $living = array_filter($this->links, fn (WorkerLink $link) => !$link->isRetiring());
-        $wanted = $living ? 0 : 1;
-        if ($longest > self::GROW_AFTER) {
-            $starting = count(array_filter($living, fn (WorkerLink $link) => !$link->isReady()));
-            $wanted = max($wanted, min($this->most - count($living), $waiting - $starting));
-        }
-        return $wanted;
+        $starting = array_filter($living, fn (WorkerLink $link) => !$link->isReady());
+        $count = count($living);
+        return max($living ? 0 : 1, min($this->most - $count, $late - count($starting), $count));
     }
 
     private function first(\Closure $holds): ?WorkerLink

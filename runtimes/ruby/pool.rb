@@ -279,17 +279,16 @@ module Tidegate
       @respawn_delay = [@respawn_delay * 2, LONGEST_RESPAWN_DELAY].min
     end
 
-    # Start workers: the one that must be there, and those that waiting calls need.
+    # Start workers: the one that must be there, and one for each late call, but no more at once
+    # than there are: starting takes CPU from those that would have been in time.
     def grow(now)
       return if !ready? || now < @respawn_at
 
       living = @links.reject(&:retiring?)
-      wanted = living.empty? ? 1 : 0
-      if !@waiting.empty? && now - @waiting.first.received > GROW_AFTER
-        starting = living.count { |link| !link.ready? }
-        wanted = [wanted, [@settings.concurrency - living.size, @waiting.size - starting].min].max
-      end
-      wanted.times { adopt(WorkerProcess.new(@settings.folder)) }
+      starting = living.count { |link| !link.ready? }
+      late = @waiting.count { |call| now - call.received > GROW_AFTER }
+      wanted = [@settings.concurrency - living.size, late - starting, living.size].min
+      [wanted, living.empty? ? 1 : 0].max.times { adopt(WorkerProcess.new(@settings.folder)) }
     rescue SystemCallError => error
       @front.tell("starting a worker: #{error.message}")
       delay_respawn
