@@ -74,17 +74,10 @@ class RequestReader:
 
     def feed(self, data: memoryview) -> None:
         """Read on. What is wrong with the bytes becomes a refusal."""
-        self._overhead += len(data)
-        parser = self._parser
-        try:
-            parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._after_upgrade(parser, data[upgrade.args[0] :])
-        except httptools.HttpParserCallbackError as error:
-            self.refuse(self._answer_to(error.__context__))
-        except httptools.HttpParserError as error:
-            if not self.over:
-                self.refuse(plain_answer(400, f"This is not valid HTTP/1.1: {error}."))
+        rest = data
+        while rest and not self.over:
+            self._overhead += len(rest)
+            rest = self._parse(rest)
         # The parser keeps an unfinished header line itself: its callbacks alone bound nothing.
         if self._overhead > self._server.settings.max_head and not self.over:
             self.refuse(plain_answer(431, "The request's head is too large."))
@@ -219,11 +212,21 @@ class RequestReader:
         self._skips_body = False
         self.on_message_complete()
 
-    def _after_upgrade(self, parser: httptools.HttpRequestParser, rest: memoryview) -> None:
-        if self._parser is parser:
-            self._parser = httptools.HttpRequestParser(self)
-        if rest and not self.over:
-            self.feed(rest)
+    def _parse(self, data: memoryview) -> memoryview:
+        """Return what follows a request that asks for an upgrade: the parser stops behind it."""
+        parser = self._parser
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._parser is parser:
+                self._parser = httptools.HttpRequestParser(self)
+            return data[upgrade.args[0] :]
+        except httptools.HttpParserCallbackError as error:
+            self.refuse(self._answer_to(error.__context__))
+        except httptools.HttpParserError as error:
+            if not self.over:
+                self.refuse(plain_answer(400, f"This is not valid HTTP/1.1: {error}."))
+        return data[:0]
 
     def _answer_to(self, error: BaseException | None) -> Answer:
         if isinstance(error, Refused):

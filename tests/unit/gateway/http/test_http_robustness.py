@@ -188,6 +188,13 @@ async def test_nothing_is_left_of_a_connection_that_is_gone(request_bytes: bytes
         gc.enable()
 
 
+async def test_as_many_requests_for_an_upgrade_as_are_read_at_once_are_answered() -> None:
+    asks = b"GET /a HTTP/1.1\r\nHost:x\r\nConnection:upgrade\r\nUpgrade:h\r\n\r\n"
+    count = 64 * 1024 // len(asks)
+    served, _ = await server_outcome(asks * count, [])
+    assert served == [("GET", "/a", b"")] * count
+
+
 cuts = st.lists(st.integers(0, 400), max_size=8)
 
 
