@@ -33,15 +33,18 @@ def _pip(version: str, image: str) -> Step:
     """Install with the interpreter that will run it. A requirements file with hashes is held to
     them by pip itself, which then refuses every line without one.
 
-    To pip, an index that lets nobody in is empty; only its log says why.
+    To pip, an index that lets nobody in is empty; only its log says why. That is a file of this
+    installation alone: pip appends, and a laptop has one folder for what is temporary.
     """
     command = f"""\
-python{version} -m pip install --log "${{TMPDIR:-/tmp}}/pip.log" \\
+log=$(mktemp) || exit
+trap 'rm -f "$log"' EXIT
+python{version} -m pip install --log "$log" \\
   --prefix="$KUBELESS_INSTALL_VOLUME" --requirement "$KUBELESS_DEPS_FILE" &
 trap 'kill $!' TERM
 wait $! && exit
 code=$?
-grep -o 'Could not fetch URL .*: 40[137] .*' "${{TMPDIR:-/tmp}}/pip.log" | tail -n 1 >&2
+grep -o 'Could not fetch URL .*: 40[137] .*' "$log" | tail -n 1 >&2
 exit $code
 """
     env = {

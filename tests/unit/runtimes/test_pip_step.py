@@ -14,7 +14,7 @@ STEP = RUNTIMES["python3.11"].install
 PIP = """\
 #!/bin/sh
 while [ "$1" != --log ]; do shift; done
-echo "$LOGGED" > "$2"
+echo "$LOGGED" >> "$2"
 echo "ERROR: No matching distribution found for greeting" >&2
 exit "$CODE"
 """
@@ -29,11 +29,18 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def temporary(folder: Path) -> Path:
+    """The folder for what is temporary, which every try of one pod has."""
+    made = folder / "tmp"
+    made.mkdir(exist_ok=True)
+    return made
+
+
 def run(folder: Path, logged: str, code: int) -> subprocess.CompletedProcess[str]:
     assert STEP is not None
     env = {
         "PATH": f"{folder}:{os.environ['PATH']}",
-        "TMPDIR": str(folder),
+        "TMPDIR": str(temporary(folder)),
         "KUBELESS_INSTALL_VOLUME": str(folder),
         "KUBELESS_DEPS_FILE": str(folder / "requirements.txt"),
         "LOGGED": logged,
@@ -54,6 +61,12 @@ def test_an_index_that_refuses_is_told(folder: Path) -> None:
 def test_another_failure_is_pips_own(folder: Path) -> None:
     done = run(folder, "Could not fetch URL https://example.com/: 404 Client Error: Not Found", 2)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_what_an_earlier_try_was_refused_is_not_told_again(folder: Path) -> None:
+    assert run(folder, "Could not fetch URL https://example.com/: 401 Client Error: ", 1)
+    assert not list(temporary(folder).iterdir())
+    assert "401" not in run(folder, "ERROR: No matching distribution found", 1).stderr
 
 
 def test_an_installation_that_succeeds_says_nothing_more(folder: Path) -> None:
