@@ -287,7 +287,7 @@ class ShardReader:
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """Call until it works. Throttling is waited out; other failures only for a while.
 
-        That counts from the first of them: before it, a call may have waited long for credit.
+        That counts from the first of those: before it, a call may have waited long for credit.
         """
         pace, loop = self._around.pace, asyncio.get_running_loop()
         failures, gives_up = 0, math.inf
@@ -297,10 +297,11 @@ class ShardReader:
             except IteratorExpired:
                 raise
             except SourceUnavailable as error:
-                if not isinstance(error, Throttled) and loop.time() > gives_up:
-                    raise
                 failures += 1
-                gives_up = min(gives_up, loop.time() + pace.patience)
+                if not isinstance(error, Throttled):
+                    gives_up = min(gives_up, loop.time() + pace.patience)
+                    if loop.time() > gives_up:
+                        raise
                 delay = min(pace.backoff * 2.0 ** min(failures - 1, 16), pace.backoff_max)
                 logger.debug("%s: %s: %s", self._around.name, self.shard.id, error)
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))

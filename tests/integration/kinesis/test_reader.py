@@ -135,3 +135,26 @@ async def test_a_failure_after_a_long_wait_for_credit_is_the_first_of_its_kind(
             one.intake.settle()
             await one.intake.until(before + 1)
         one.intake.settle()
+
+
+async def test_a_failure_after_long_throttling_is_the_first_of_its_kind(
+    stream: StreamOfTests, operator: Operator
+) -> None:
+    await Load(operator, stream.name).publish(1)
+    loop = asyncio.get_running_loop()
+    throttled_until = loop.time() + FAST.pace.patience + 1
+    failed: list[float] = []
+
+    def refuse(operation: str, *_: object) -> str | None:
+        if operation != "GetRecords" or failed:
+            return None
+        if loop.time() < throttled_until:
+            return "ProvisionedThroughputExceededException"
+        failed.append(loop.time())
+        return "InternalFailure"
+
+    async with lone_reader(stream) as one:
+        one.proxy.accepts = refuse
+        await one.intake.until(20)
+        assert failed
+        one.intake.settle()
