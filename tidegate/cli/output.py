@@ -46,8 +46,8 @@ def write(text: str) -> None:
 
 
 def say(sentence: str) -> None:
-    """Write something that is no result to standard error."""
-    sys.stderr.write(sentence + "\n")
+    """Write something that is no result, made plain, to standard error."""
+    sys.stderr.write(plain(sentence) + "\n")
 
 
 def document(value: Any, form: Format) -> str:

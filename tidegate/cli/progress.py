@@ -8,6 +8,8 @@ import time
 from types import TracebackType
 from typing import Self, TextIO
 
+from tidegate.cli.output import one_line
+
 WIDTH = 79
 BAR = 20
 
@@ -39,23 +41,27 @@ class Progress:
 
     def say(self, sentence: str) -> None:
         """Show what is done now; a sentence that was said already is not said again in plain."""
+        sentence = one_line(sentence)
+        again, self._said = sentence == self._said, sentence
         if self._terminal:
-            seconds = round(time.monotonic() - self._began)
-            self._write("\r" + f"{sentence} ({seconds} s)"[:WIDTH].ljust(WIDTH))
-        elif sentence != self._said:
+            self._show()
+        elif not again:
             self._write(f"{sentence}\n")
-        self._said = sentence
 
     def tick(self) -> None:
         """Show on a terminal that time goes on."""
         if self._terminal and self._said:
-            self.say(self._said)
+            self._show()
 
     async def ticking(self) -> None:
         """Show every second that time goes on, until cancelled."""
         while True:
             await asyncio.sleep(1)
             self.tick()
+
+    def _show(self) -> None:
+        seconds = round(time.monotonic() - self._began)
+        self._write("\r" + f"{self._said} ({seconds} s)"[:WIDTH].ljust(WIDTH))
 
     def _write(self, text: str) -> None:
         self._stream.write(text)

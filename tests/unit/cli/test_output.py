@@ -18,7 +18,7 @@ from tests.support.events import subscription
 from tidegate.api.subscription import HttpRoute
 from tidegate.cli.call import call_headers, content_type
 from tidegate.cli.names import unknown
-from tidegate.cli.output import Format, document, listing, plain, table, write
+from tidegate.cli.output import Format, document, listing, plain, say, table, write
 from tidegate.cli.up.balance import Balance
 from tidegate.cli.up.console import Console, ConsoleLog
 from tidegate.cli.up.options import LogFormat
@@ -148,6 +148,8 @@ def test_nothing_that_is_written_commands_the_terminal(capsys: pytest.CaptureFix
     write(f"{rows[0]['id']}\tis\nhere \N{SNOWMAN}")
     escaped = r"a\u001b]0;owned\u0007b\u007f\u009b2Jc"
     assert capsys.readouterr().out == f"ID\n{escaped}\n{escaped}\tis\nhere \N{SNOWMAN}\n"
+    say(rows[0]["id"])
+    assert capsys.readouterr().err == f"{escaped}\n"
     for form in (Format.JSON, Format.YAML):
         write(document(rows, form))
         printed = capsys.readouterr().out

@@ -27,6 +27,13 @@ def test_a_terminal_has_one_line_that_is_gone_in_the_end() -> None:
     assert lines[-2].strip() == ""
 
 
+def test_what_a_function_said_last_commands_no_terminal_and_is_one_line() -> None:
+    screen = Terminal()
+    with Progress(screen) as progress:
+        progress.say("hello: failed: \x1b[2J\rno module\nhello: it takes calls")
+    assert r"failed: \u001b[2J\u000dno module\u000ahello: it takes calls (0 s)" in screen.getvalue()
+
+
 def test_anything_else_has_a_line_for_each_sentence() -> None:
     file = io.StringIO()
     with Progress(file) as progress:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,7 @@ from tidegate.cli.dlq.selecting import (
     check_trigger,
 )
 from tidegate.cli.flags import ListOutputOption, WhereFlags, grouped
-from tidegate.cli.output import Format, document, listing, write
+from tidegate.cli.output import Format, document, listing, say, write
 
 if TYPE_CHECKING:
     from tidegate.cli.place.place import GatewayAdmin, Place
@@ -94,7 +93,7 @@ show = grouped(_show)
 def remark(sentences: Iterable[str]) -> None:
     """Say `sentences` beside the answer, so that programs still read the answer."""
     for sentence in sentences:
-        sys.stderr.write(f"tidegate: {sentence}\n")
+        say(f"tidegate: {sentence}")
 
 
 async def letters_of(
