@@ -100,8 +100,9 @@ def theirs(words: Words, function: str) -> Iterator[Server]:
             yield process.pid, int(said)
         finally:
             # Of all groups: php-fpm makes one of its own.
-            for group in {os.getpgid(one) for one in processes(process.pid)}:
-                os.killpg(group, signal.SIGKILL)
+            for one in processes(process.pid):
+                with suppress(ProcessLookupError):  # it has ended since, or with its group
+                    os.killpg(os.getpgid(one), signal.SIGKILL)
 
 
 def beside(lane: Lane) -> Iterator[Contender]:
