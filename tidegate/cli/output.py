@@ -25,6 +25,8 @@ class Format(StrEnum):
 
 _COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What commands a terminal, but for tabs and line ends."""
+_TURNS = re.compile(r"[\n\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What ends a line, or has a terminal show it in another order."""
 
 
 def plain(text: str) -> str:
@@ -32,12 +34,16 @@ def plain(text: str) -> str:
 
     It is escaped as JSON does it, so that JSON and YAML stay what they are.
     """
-    return _COMMANDS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _COMMANDS.sub(_escaped, text)
 
 
 def one_line(text: str) -> str:
-    """Return `text` plain and without line ends, with which it could tell lines of its own."""
-    return plain(text).replace("\n", "\\u000a")
+    """Return `text` plain and without what would let it tell lines of its own, or turn ours."""
+    return _TURNS.sub(_escaped, plain(text))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def write(text: str) -> None:

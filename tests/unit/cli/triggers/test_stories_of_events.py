@@ -63,6 +63,11 @@ def test_a_decision_is_one_line() -> None:
     assert said == f"2026-01-31T12:00:01Z  {ESCAPED}  dropped: {ESCAPED}"
 
 
+def test_an_event_does_not_turn_the_rest_of_its_line_round() -> None:
+    said = line(decision(error="", event={"id": "17\N{RIGHT-TO-LEFT OVERRIDE}\N{LINE SEPARATOR}x"}))
+    assert said == r"2026-01-31T12:00:01Z  17\u202e\u2028x  dropped"
+
+
 def test_a_payload_that_is_followed_looks_like_no_other_event(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
