@@ -11,6 +11,10 @@ const net = require('node:net');
 const { Connections } = require('./connections');
 
 const HOST = '127.0.0.1';
+
+/** Milliseconds without a byte, after which a function starts without it. */
+const PATIENCE = 1_000;
+
 const REQUEST =
   'POST / HTTP/1.1\r\nHost: rehearsal\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}';
 const ANSWER = Buffer.from('{}');
@@ -43,13 +47,18 @@ class Stage {
   onRest() {}
 }
 
-/** Answer one request of one's own. */
+/** Answer one request of one's own; rejects when that takes longer than `PATIENCE`. */
 async function rehearse() {
   const connections = new Connections(new Stage());
-  const client = net.connect(await connections.listen(HOST, 0), HOST);
-  client.resume().write(REQUEST);
-  await once(client, 'close');
-  connections.close();
+  try {
+    const client = net.connect(await connections.listen(HOST, 0), HOST);
+    client.setTimeout(PATIENCE, () => client.destroy(new Error('no answer in time')));
+    client.resume().write(REQUEST);
+    await once(client, 'close');
+  } finally {
+    connections.abort();
+    connections.close();
+  }
 }
 
 module.exports = { rehearse };
