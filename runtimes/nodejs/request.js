@@ -17,7 +17,8 @@ function headersByName(raw) {
   const headers = {};
   for (let at = 0; at < raw.length; at += 2) {
     const name = raw[at].toLowerCase();
-    headers[name] = name in headers ? `${headers[name]}, ${raw[at + 1]}` : raw[at + 1];
+    const known = Object.hasOwn(headers, name);
+    headers[name] = known ? `${headers[name]}, ${raw[at + 1]}` : raw[at + 1];
   }
   return headers;
 }

@@ -68,6 +68,14 @@ def test_a_package_says_that_its_files_are_es_modules(launcher: Launcher, tmp_pa
         assert server.stderr.count("\n") == 1
 
 
+def test_a_header_has_the_name_of_what_every_object_has(launcher: Launcher, tmp_path: Path) -> None:
+    code = "module.exports.run = (event) => event.extensions.request.headers.constructor;\n"
+    (tmp_path / "named.js").write_text(code)
+    env = {"KUBELESS_INSTALL_VOLUME": str(tmp_path)}
+    with launcher.running("run", module="named", **env) as server:
+        assert server.call(headers=[("Constructor", "a mason")]).body == b"a mason"
+
+
 def test_a_response_is_shaped_as_in_express(shared: Running) -> None:
     answer = shared.call("/json", "POST", JSON, b'{"a": 1}')
     assert (answer.status, answer.json()) == (201, {"made": {"a": 1}})
