@@ -12,7 +12,8 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.objects import pod
 
 # Two keep their connections, and ask again where one was closed before it answered anything, as
-# clients of HTTP do; two make a connection for each call, and ask once.
+# clients of HTTP do; two make a connection for each call, and ask once. They begin when the rules
+# of the Service are there: a node writes them some time after the first pod is ready.
 _SCRIPT = """
 import http.client, json, os, sys, threading, time
 
@@ -52,6 +53,17 @@ def fresh():
         connection.close()
         time.sleep(0.01)
 
+def begin():
+    while True:
+        connection = http.client.HTTPConnection(host, 8080, timeout=20)
+        try:
+            return ask(connection)
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+        finally:
+            connection.close()
+
+begin()
 callers = [threading.Thread(target=one) for one in (lasting, lasting, fresh, fresh)]
 print("calling", flush=True)
 for one in callers: one.start()
