@@ -92,6 +92,17 @@ def test_a_fault_explains_no_more_repetitions_than_its_limit() -> None:
     )
 
 
+def test_what_two_faults_explain_may_be_of_either() -> None:
+    early = Disturbance("killed early", begin=0.5, end=0.6, limit=1)
+    run = replace(GOOD, taken=[*GOOD.taken, Taken(ONE, 3.0), Taken(TWO, 3.1)])
+    assert said(replace(run, disturbances=[early, KILL])) == ""
+    more = replace(run, taken=[*run.taken, Taken(THREE, 3.2)])
+    assert (
+        said(replace(more, disturbances=[early, KILL]))
+        == "2 orders were repeated since killed, 1 may be"
+    )
+
+
 def test_a_repetition_is_no_matter_of_order() -> None:
     run = replace(GOOD, taken=[*GOOD.taken, Taken(ONE, 3.0)])
     assert run.strays == []

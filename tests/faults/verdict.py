@@ -154,9 +154,9 @@ def _order(run: Run, promise: Promise) -> Iterator[str]:
 
 def _repetition(run: Run, _: Promise) -> Iterator[str]:
     wrong = [
-        f"{order.key}/{order.number} at {first:.3f} and {again:.3f}"
-        for order, first, again in _repetitions(run)
-        if _cause(run, first, again) is None
+        f"{one.order.key}/{one.order.number} at {one.first:.3f} and {one.again:.3f}"
+        for one in _repetitions(run)
+        if _latest_cause(run, one) is None
     ]
     if wrong:
         yield f"{len(wrong)} repetitions have no cause: {'; '.join(wrong[:SHOWN])}"
@@ -169,22 +169,41 @@ def _excess(run: Run, _: Promise) -> Iterator[str]:
 
 
 def repetitions_by_cause(run: Run) -> Counter[Disturbance | None]:
-    """Count the repetitions for each fault that is their latest cause."""
-    return Counter(_cause(run, first, again) for _, first, again in _repetitions(run))
+    """Count the repetitions for each fault that may be the cause; None: there is none.
+
+    What lies between two takings is often more than one fault: a gateway that is killed before it
+    has caught up leaves what the one before it had in flight, too. Each fault takes as many as it
+    may have caused, of those that no later one explains first; what is left is the latest one's.
+    """
+    counted: Counter[Disturbance | None] = Counter()
+    left = sorted(_repetitions(run), key=lambda one: one.again)
+    for fault in sorted(run.disturbances, key=lambda one: one.begin):
+        its = [one for one in left if fault.explains(one.first, one.again)][: fault.limit]
+        counted[fault] += len(its)
+        left = [one for one in left if one not in set(its)]
+    counted.update(_latest_cause(run, one) for one in left)
+    return counted
 
 
-def _repetitions(run: Run) -> Iterator[tuple[Order, float, float]]:
-    """Yield each order that was taken again, with the time before and that time."""
+@dataclass(frozen=True, slots=True)
+class _Repetition:
+    """An order that was taken again: when it was taken before, and when again."""
+
+    order: Order
+    first: float
+    again: float
+
+
+def _repetitions(run: Run) -> Iterator[_Repetition]:
     last: dict[Order, float] = {}
     for order, time in ((one.order, one.time) for one in run.taken):
         if order in last:
-            yield order, last[order], time
+            yield _Repetition(order, last[order], time)
         last[order] = time
 
 
-def _cause(run: Run, first: float, again: float) -> Disturbance | None:
-    """Return the latest fault that explains a repetition."""
-    causes = (one for one in run.disturbances if one.explains(first, again))
+def _latest_cause(run: Run, repetition: _Repetition) -> Disturbance | None:
+    causes = (one for one in run.disturbances if one.explains(repetition.first, repetition.again))
     return max(causes, key=lambda one: one.begin, default=None)
 
 
