@@ -72,7 +72,7 @@ Leases of Kinesis shards that are kept in the cluster have a `KinesisSettings.le
 | variable | sets |
 |---|---|
 | `TIDEGATE_STATE` | the same as `--state` |
-| `TIDEGATE_GATEWAY_NAMESPACE` | where verbs look for a cluster's gateways beside the namespace of `-n`; default `tidegate` |
+| `TIDEGATE_GATEWAY_NAMESPACE` | where gateways live; default `tidegate` |
 | `KAFKA_BROKERS` | `KafkaSettings.brokers`, separated by commas |
 | `KAFKA_ENABLE_TLS` | `KafkaSettings.tls`; the next two rows count only with it |
 | `KAFKA_INSECURE` | `KafkaSettings.insecure` |
