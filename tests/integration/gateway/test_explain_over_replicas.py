@@ -56,6 +56,7 @@ async def call(pods: Pods, replica: int, id: str) -> None:
     headers = {"ce-specversion": "1.0", "ce-id": id, "ce-source": "/t", "ce-type": "t"}
     async with running.client.post(running.url, data=b"x", headers=headers) as answer:
         assert answer.status in (200, 204)
+    await asyncio.sleep(0.002)  # decisions of two replicas are put in order by milliseconds
 
 
 async def followed(pods: Pods) -> None:
