@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.fakes.processes import ServerProcess
+from tidegate.cli.up.nats_server import greets
 
 BINARY = Path(sys.executable).with_name("nats-server")
 
@@ -35,16 +36,7 @@ class NatsServer(ServerProcess):
 
     async def answers(self) -> bool:
         """Say whether it greets."""
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        except OSError:
-            return False
-        try:
-            return (await reader.readline()).startswith(b"INFO")
-        except OSError:
-            return False
-        finally:
-            writer.close()
+        return await greets(self.port)
 
     async def restart(self, pause: float = 0.0) -> None:
         """Kill the server, stay away for `pause` seconds, and come back with the same store."""

@@ -124,7 +124,7 @@ class NatsServer:
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 while child.running:
-                    if await _greets(self.port):
+                    if await greets(self.port):
                         return ""
                     await child.exited_within(LOOK_AGAIN)
         except TimeoutError:
@@ -165,7 +165,8 @@ def free_port(preferred: int = 0) -> int:
         return port
 
 
-async def _greets(port: int) -> bool:
+async def greets(port: int) -> bool:
+    """Tell whether a NATS server on loopback greets whom it accepts."""
     try:
         reader, writer = await asyncio.open_connection(HOST, port)
     except OSError:
