@@ -29,6 +29,20 @@ async def say_ok(request: web.Request, body: bytes) -> web.StreamResponse:
     return web.Response(text="ok")
 
 
+def breaking_off(**headers: str) -> Behaviour:
+    """Return how to answer with `headers` and half of a body, and cut the connection."""
+
+    async def break_off(request: web.Request, body: bytes) -> web.StreamResponse:
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        await response.write(b"half")
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    return break_off
+
+
 class FunctionServer:
     """Records what it sees and answers as `behaviour` says."""
 

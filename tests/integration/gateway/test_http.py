@@ -15,7 +15,7 @@ from yarl import URL
 
 from gateway.core.progress import State
 from gateway.settings import LifecycleSettings, Settings
-from tests.fakes.function_server import function_server
+from tests.fakes.function_server import breaking_off, function_server
 from tests.support.events import subscription as http_subscription
 from tests.support.gateways import running_gateway
 from tests.support.waiting import until
@@ -258,16 +258,8 @@ async def test_a_caller_who_leaves_cancels_the_call() -> None:
 
 
 async def test_an_answer_that_breaks_off_is_cut_off_for_the_caller_too() -> None:
-    async def break_off(request: web.Request, _: bytes) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Length": "10"})
-        await response.prepare(request)
-        await response.write(b"half")
-        assert request.transport is not None
-        request.transport.abort()
-        return response
-
     async with (
-        function_server(break_off) as function,
+        function_server(breaking_off(**{"Content-Length": "10"})) as function,
         running_gateway([route()], {"hello": [function.address]}) as gate,
     ):
         with pytest.raises(aiohttp.ClientError):

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from controllers.local.functions import UnknownFunction
 from controllers.local.logs import LogLine
-from tests.fakes.function_server import function_server
+from tests.fakes.function_server import breaking_off, function_server
 from tests.support.http_servers import serving
 from tidegate.cli.up.control import Control
 
@@ -206,16 +206,8 @@ async def test_where_a_function_points_to_is_the_callers_to_follow() -> None:
 
 
 async def test_an_answer_that_breaks_off_is_never_one_that_is_whole() -> None:
-    async def breaking(request: web.Request, body: bytes) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        await response.write(b"half")
-        assert request.transport is not None
-        request.transport.abort()
-        return response
-
     async with (
-        function_server(breaking) as server,
+        function_server(breaking_off()) as server,
         served(OneFunction(server.address)) as session,
         session.get("functions/default/hello/call") as got,
     ):
